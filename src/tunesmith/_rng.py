@@ -1,0 +1,50 @@
+"""Randomness as a pure function of (seed, trial number, name): no generator is ever carried along.
+
+Philox is counter-based (Salmon et al., SC 2011), so any number of any stream can be had without
+drawing the ones before it. Single uniforms are drawn in blocks of 256 trial numbers, which brings
+one of them to a fraction of a microsecond; the cache holds values of a pure function only, and may
+be dropped at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+_BLOCK = 256
+
+
+def _key(seed: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
+    return np.frombuffer(digest, dtype=np.uint64)
+
+
+@lru_cache(maxsize=4096)
+def _block(seed: int, name: str, index: int) -> list[float]:
+    bits = np.random.Philox(key=_key(seed, name), counter=[0, 0, index, 0])
+    return np.random.Generator(bits).random(_BLOCK).tolist()
+
+
+def uniform(seed: int, number: int, name: str) -> float:
+    """The uniform in [0, 1) that belongs to this seed, trial number and name."""
+    return _block(seed, name, number // _BLOCK)[number % _BLOCK]
+
+
+@dataclass(frozen=True, slots=True)
+class Rng:
+    """All the randomness that one proposal may use: `rng(seed, number)` of the laws."""
+
+    seed: int
+    number: int
+
+    def uniform(self, name: str, attempt: int = 0) -> float:
+        """One uniform in [0, 1) for this trial and name; `attempt` gives further independent ones."""
+        return uniform(self.seed, self.number, f"{name}#{attempt}" if attempt else name)
+
+    def generator(self, name: str = "ask") -> np.random.Generator:
+        """A fresh NumPy generator for this trial; asked twice, it starts at the same place."""
+        bits = np.random.Philox(key=_key(self.seed, f"generator/{name}"), counter=[0, 0, self.number, 0])
+        return np.random.Generator(bits)

@@ -1,0 +1,93 @@
+"""The unit of work, and what comes back from it: what schedulers, executors and the kernel pass around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Any
+
+from tunesmith.record.trial import Trial, TrialState
+from tunesmith.space.domain import Domain
+
+
+class Decision(Enum):
+    """What a scheduler says of a running trial after a report."""
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Plan: propose a new trial, to run up to `budget` (None: to its end), from `parent`'s checkpoint."""
+
+    budget: int | None = None
+    parent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Plan: let the paused trial of this number run on, up to `budget`."""
+
+    number: int
+    budget: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Plan: nothing can start before a running trial says more."""
+
+
+Plan = Start | Resume | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A trial to run: which, with what, from where, up to which budget, under which claim."""
+
+    trial: Trial
+    domains: Mapping[str, Domain] = field(default_factory=dict)  # known to a define-by-run study
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # values the user asked for
+    checkpoint: str | None = None  # path of the newest checkpoint of the trial or its parent
+    seed: int = 0
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.trial.number
+
+
+class Kind(StrEnum):
+    """What a message tells."""
+
+    REPORT = "report"
+    CHECKPOINT = "checkpoint"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What an executor hands on from a running trial. Plain data: it crosses process borders as JSON.
+
+    REPORT: `step`, `values`, `metrics`. CHECKPOINT: `step`, `file`. END: `state` (PAUSED and WAITING are
+    ends of an attempt too), `values`, `error`. `died` marks an end that the objective did not choose.
+    `params` is what a define-by-run objective has asked for so far, None when that is what was proposed.
+    """
+
+    number: int
+    attempt: int
+    kind: Kind
+    step: int = 0
+    values: tuple[float, ...] | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    state: TrialState | None = None
+    error: str | None = None
+    died: bool = False
+    wrong: bool = False  # the objective breaks its contract whatever the configuration
+    params: Mapping[str, Any] | None = None
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    user_attrs: Mapping[str, Any] = field(default_factory=dict)
+    file: str | None = None

@@ -1,0 +1,148 @@
+"""Records as JSON and back, versioned: the form in which stores and exports hold them.
+
+Floats travel by `repr`, so they come back bit for bit; NaN and infinities, which JSON lacks, as
+`{"$float": "nan"}`. Nothing is ever unpickled or evaluated.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from tunesmith.errors import SettingError, StoreTooNew
+from tunesmith.record.event import EVENTS, Event, Finished, Reported
+from tunesmith.record.problem import Direction, Fidelity, Objective, Problem, StudySpec
+from tunesmith.record.trial import Source, TrialState
+from tunesmith.space.domain import Domain
+from tunesmith.space.parse import domain_from_json
+from tunesmith.space.space import Space
+
+VERSION = 1
+
+_KINDS = {kind.__name__: kind for kind in EVENTS}
+_FIELDS = {
+    kind: tuple(
+        (f.name, f.default if f.default is not MISSING else None if f.default_factory is MISSING else {})
+        for f in fields(kind)
+    )
+    for kind in EVENTS
+}
+
+
+def dumps(value: Any) -> str:
+    """Strict, compact JSON of `value`. Raises SettingError for what JSON cannot hold."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return json.dumps(_strict(value), allow_nan=False, separators=(",", ":"))
+    except TypeError as error:
+        raise SettingError(f"only JSON values can be stored (text, numbers, lists, dicts): {error}") from None
+
+
+def loads(text: str) -> Any:
+    """What `dumps` was given."""
+    return json.loads(text, object_hook=_float_back) if '"$float"' in text else json.loads(text)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": repr(value)}
+    if isinstance(value, Mapping):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    return value
+
+
+def _float_back(found: dict[str, Any]) -> Any:
+    return float(found["$float"]) if found.keys() == {"$float"} else found
+
+
+def encode_event(event: Event) -> str:
+    """The event's fields as JSON text, without its kind and without those at their defaults."""
+    body: dict[str, Any] = {}
+    for name, default in _FIELDS[type(event)]:
+        value = getattr(event, name)
+        if name == "domains":
+            value = {key: domain.as_json() for key, domain in value.items()}
+        if value != default:
+            body[name] = value
+    return dumps(body)
+
+
+def decode_event(kind: str, text: str) -> Event:
+    """The event whose kind and JSON text are given. Raises StoreTooNew for a kind not known here."""
+    if kind not in _KINDS:
+        raise StoreTooNew(f"the log holds an event of kind {kind!r}, which this Tunesmith does not know: update it")
+    body = loads(text)
+    if "values" in body and body["values"] is not None:
+        body["values"] = tuple(body["values"])
+    if "source" in body:
+        body["source"] = Source(body["source"])
+    if "state" in body:
+        body["state"] = TrialState(body["state"])
+    if "domains" in body:
+        domains: dict[str, Domain] = {name: domain_from_json(d) for name, d in body["domains"].items()}
+        body["domains"] = domains
+    event: Event = _KINDS[kind](**body)  # type: ignore[assignment]
+    return event
+
+
+def same(left: Event, right: Event) -> bool:
+    """Whether two events say the same, whenever they were written: what makes a repeated append a success."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, (Finished, Reported)) and left.values != getattr(right, "values", None):
+        return False
+    return all(
+        name == "at" or getattr(left, name) == getattr(right, name) for name, _ in _FIELDS[type(left)]
+    )
+
+
+def encode_spec(spec: StudySpec) -> str:
+    """A study's record as JSON text."""
+    problem = spec.problem
+    return dumps(
+        {
+            "version": VERSION,
+            "name": spec.name,
+            "seed": spec.seed,
+            "created": spec.created,
+            "searcher": dict(spec.searcher),
+            "scheduler": dict(spec.scheduler),
+            "objectives": {o.name: o.direction.value for o in problem.objectives},
+            "space": problem.space.as_json() if problem.space is not None else None,
+            "fidelity": None
+            if problem.fidelity is None
+            else {name: getattr(problem.fidelity, name) for name in ("name", "low", "high", "eta")},
+            "n_trials": problem.n_trials,
+        }
+    )
+
+
+def decode_spec(text: str) -> StudySpec:
+    """The study's record. Raises StoreTooNew when a newer Tunesmith wrote it."""
+    body = loads(text)
+    if body["version"] > VERSION:
+        raise StoreTooNew(
+            f"study {body.get('name')!r} was written in format {body['version']}, and this Tunesmith reads "
+            f"up to {VERSION}: update Tunesmith; the study is untouched"
+        )
+    space = body["space"]
+    fidelity = body["fidelity"]
+    return StudySpec(
+        name=body["name"],
+        seed=body["seed"],
+        created=body["created"],
+        searcher=body["searcher"],
+        scheduler=body["scheduler"],
+        problem=Problem(
+            objectives=tuple(Objective(name, Direction(way)) for name, way in body["objectives"].items()),
+            space=None if space is None else Space.from_json(space),
+            fidelity=None if fidelity is None else Fidelity(**fidelity),
+            n_trials=body["n_trials"],
+        ),
+    )

@@ -1,0 +1,167 @@
+"""What a model learns from: one row an observation, as arrays, every loss minimised.
+
+A row is appended when a trial pauses or finishes, so a trial that paused twice and completed has three
+rows, each with the loss of its moment; `latest` picks the last of each. Columns share growing buffers:
+appending costs O(1) and never copies what is there, and an older `History` stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.record.problem import Problem
+from tunesmith.record.trial import Trial, TrialState
+from tunesmith.space.space import Space
+
+Floats = NDArray[np.float64]
+T = TypeVar("T", bound=np.generic)
+_START = 64
+
+STATES = (TrialState.COMPLETE, TrialState.STOPPED, TrialState.PAUSED, TrialState.FAILED)
+"""What the codes of `History.states` mean."""
+
+
+class _Columns:
+    """The growing buffers behind histories. Rows before a history's length never change."""
+
+    __slots__ = ("losses", "n", "rows", "states", "steps", "trials", "violations")
+
+    def __init__(self, objectives: int) -> None:
+        self.n = 0
+        self.trials: list[Trial] = []
+        self.losses: Floats = np.full((_START, objectives), np.nan)
+        self.violations: Floats = np.zeros(_START)
+        self.steps: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
+        self.states: NDArray[np.int8] = np.zeros(_START, dtype=np.int8)
+        self.rows: dict[Space, tuple[Floats, int]] = {}
+
+    def push(self, trial: Trial) -> None:
+        if self.n == len(self.losses):
+            self.losses = _grown(self.losses)
+            self.violations = _grown(self.violations)
+            self.steps = _grown(self.steps)
+            self.states = _grown(self.states)
+        if trial.losses is not None:
+            self.losses[self.n] = trial.losses
+        else:
+            self.losses[self.n] = np.nan
+        self.violations[self.n] = trial.violation
+        self.steps[self.n] = trial.step
+        self.states[self.n] = STATES.index(trial.state)
+        self.trials.append(trial)
+        self.n += 1
+
+    def units(self, space: Space) -> Floats:
+        """Unit rows of all trials in `space`; only rows not seen before are encoded."""
+        buffer, known = self.rows.get(space, (np.empty((_START, len(space.dims))), 0))
+        while len(buffer) < self.n:
+            buffer = _grown(buffer)
+        for index in range(known, self.n):
+            buffer[index] = _encode(space, self.trials[index])
+        if space not in self.rows:
+            self.rows.clear()  # a define-by-run space has grown: rows of the smaller one are of no use
+        self.rows[space] = (buffer, self.n)
+        return buffer
+
+    def copy(self, n: int) -> _Columns:
+        other = _Columns(self.losses.shape[1])
+        for trial in self.trials[:n]:
+            other.push(trial)
+        return other
+
+
+def _grown(buffer: NDArray[T]) -> NDArray[T]:
+    bigger = np.empty((2 * len(buffer), *buffer.shape[1:]), dtype=buffer.dtype)
+    bigger[: len(buffer)] = buffer
+    return bigger
+
+
+def _encode(space: Space, trial: Trial) -> list[float]:
+    """The unit row of a trial; a value outside the space as it is now counts as not known."""
+    return space.encode_loosely(trial.params)
+
+
+class History:
+    """A value: the first `n` observations of a study, in the order of the log."""
+
+    __slots__ = ("_columns", "created", "n", "proposed")
+
+    def __init__(self, columns: _Columns, n: int, created: int, proposed: int) -> None:
+        self._columns = columns
+        self.n = n
+        self.created = created
+        self.proposed = proposed
+
+    @classmethod
+    def empty(cls, problem: Problem) -> History:
+        """The history of a study without trials."""
+        return cls(_Columns(len(problem.objectives)), 0, 0, 0)
+
+    def tell(self, trial: Trial) -> History:
+        """The history after `trial` was created, paused or finished; this one stays as it is."""
+        if trial.state is TrialState.PAUSED or trial.state.finished:
+            columns = self._columns
+            if columns.n != self.n:  # somebody else went on from here: a fork, which copies
+                columns = columns.copy(self.n)
+            columns.push(trial)
+            return History(columns, self.n + 1, self.created, self.proposed)
+        if trial.number == self.created:
+            proposed = self.proposed + (trial.source == "searcher")
+            return History(self._columns, self.n, self.created + 1, proposed)
+        return self
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self._columns.trials[: self.n])
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials as they were when observed."""
+        return self._columns.trials[: self.n]
+
+    @property
+    def losses(self) -> Floats:
+        """Shape (n, objectives); NaN for trials that failed."""
+        return self._columns.losses[: self.n]
+
+    @property
+    def violations(self) -> Floats:
+        """Shape (n,): sum of positive outcome constraints; 0 is feasible."""
+        return self._columns.violations[: self.n]
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Shape (n,): the last step reported, 0 without reports."""
+        return self._columns.steps[: self.n]
+
+    @property
+    def states(self) -> NDArray[np.int8]:
+        """Shape (n,): indices into `STATES`."""
+        return self._columns.states[: self.n]
+
+    def units(self, space: Space) -> Floats:
+        """Shape (n, dims): unit rows in `space`, NaN where inactive or unknown."""
+        return self._columns.units(space)[: self.n]
+
+    @property
+    def latest(self) -> NDArray[np.intp]:
+        """Indices of the last row of each trial, in the order of the log."""
+        last: dict[int, int] = {}
+        for index, trial in enumerate(self.trials):
+            last[trial.number] = index
+        return np.array(sorted(last.values()), dtype=np.intp)
+
+    def __repr__(self) -> str:
+        return f"History(n={self.n}, created={self.created})"
+
+
+def pending_units(pending: tuple[Trial, ...], space: Space) -> Floats:
+    """Shape (pending, dims): unit rows of trials that were proposed and have not ended."""
+    rows: list[Any] = [_encode(space, trial) for trial in pending]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(space.dims))

@@ -1,0 +1,212 @@
+"""The log folded into trials: what every reader of a study looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tunesmith.record.event import (
+    Checkpointed, Claimed, Created, Event, Extended, Finished, Noted, Paused, Released, Reported, Resumed,
+    Suggested, TrialEvent,
+)  # fmt: skip
+from tunesmith.record.problem import Problem
+from tunesmith.record.trial import Report, Trial, TrialState
+from tunesmith.space.domain import Domain
+from tunesmith.space.space import Space
+
+
+class Ledger:
+    """Trials by number, and what can be told of them at once; owned and moved on by one reader.
+
+    `apply` costs O(parameters), whatever the number of trials. `space` is the declared space, or all
+    that define-by-run objectives have asked for so far.
+    """
+
+    __slots__ = (
+        "best", "checkpoints", "domains", "finished", "n_trials", "notes", "paused", "position", "problem",
+        "running", "signs", "space", "states", "trials", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.signs = problem.signs
+        self.position = 0
+        self.trials: list[Trial] = []
+        self.space: Space = problem.space if problem.space is not None else Space.flat({})
+        self.domains: dict[str, Domain] = {}
+        self.running: dict[int, Trial] = {}
+        self.waiting: dict[int, Trial] = {}
+        self.paused: dict[int, Trial] = {}
+        self.finished = 0
+        self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
+        self.best: Trial | None = None
+        self.notes: dict[str, Any] = {}
+        self.checkpoints: dict[int, Checkpointed] = {}
+        self.n_trials = problem.n_trials
+
+    @property
+    def pending(self) -> tuple[Trial, ...]:
+        """Trials proposed and not yet ended, by number."""
+        if not self.waiting:
+            held = self.running
+            return tuple(held[n] for n in sorted(held)) if len(held) > 1 else tuple(held.values())
+        held = self.running | self.waiting
+        return tuple(held[number] for number in sorted(held))
+
+    def apply(self, event: Event) -> Trial | None:
+        """Take the next event of the log; the trial it concerns, as it is now."""
+        self.position += 1
+        handler = _HANDLERS[type(event)]
+        trial = handler(self, event)
+        if trial is None:
+            return None
+        number = trial.number
+        if number == len(self.trials):
+            self.trials.append(trial)
+        else:
+            before = self.trials[number].state
+            self.states[before] -= 1
+            if before is not trial.state:
+                self._index(before).pop(number, None)
+            self.trials[number] = trial
+        state = trial.state
+        self.states[state] += 1
+        if state.finished:
+            self.finished += 1
+            self._consider(trial)
+        else:
+            self._index(state)[number] = trial
+        return trial
+
+    def _index(self, state: TrialState) -> dict[int, Trial]:
+        if state is TrialState.RUNNING:
+            return self.running
+        return self.waiting if state is TrialState.WAITING else self.paused
+
+    def _consider(self, trial: Trial) -> None:
+        """Keep the best complete trial: feasible before infeasible, then by the first objective's loss."""
+        if trial.state is not TrialState.COMPLETE or trial.losses is None:
+            return
+        best = self.best
+        if best is None or best.losses is None or rank(trial) < rank(best):
+            self.best = trial
+
+    def _created(self, event: Created) -> Trial:
+        return Trial(
+            number=event.number,
+            state=event.becomes,
+            params=event.params,
+            budget=event.budget,
+            attempt=event.attempt,
+            parent=event.parent,
+            started=event.at if event.attempt else None,
+            memo=event.memo,
+            source=event.source,
+            seen=event.seen,
+            worker=event.worker,
+        )
+
+    def _claimed(self, event: Claimed) -> Trial:
+        trial = self.trials[event.number]
+        return replace(
+            trial,
+            state=TrialState.RUNNING,
+            attempt=event.attempt,
+            worker=event.worker,
+            started=trial.started or event.at,
+        )
+
+    def _resumed(self, event: Resumed) -> Trial:
+        return replace(
+            self.trials[event.number],
+            state=TrialState.RUNNING,
+            attempt=event.attempt,
+            worker=event.worker,
+            budget=event.budget,
+        )
+
+    def _suggested(self, event: Suggested) -> Trial:
+        for name, domain in event.domains.items():
+            self.domains[name] = domain
+            self.space = self.space.with_domain(name, domain)
+        return replace(self.trials[event.number], params=event.params)
+
+    def _reported(self, event: Reported) -> Trial:
+        trial = self.trials[event.number]
+        losses = self._losses(event.values)
+        report = Report(event.step, event.values, losses, event.metrics)
+        return replace(trial, reports=(*trial.reports, report))
+
+    def _checkpointed(self, event: Checkpointed) -> Trial:
+        self.checkpoints[event.number] = event
+        return self.trials[event.number]
+
+    def _paused(self, event: Paused) -> Trial:
+        trial = self.trials[event.number]
+        last = trial.reports[-1] if trial.reports else None
+        return replace(
+            trial,
+            state=TrialState.PAUSED,
+            values=last.values if last else None,
+            losses=last.losses if last else None,
+        )
+
+    def _released(self, event: Released) -> Trial:
+        return replace(self.trials[event.number], state=TrialState.WAITING, worker=None)
+
+    def _finished(self, event: Finished) -> Trial:
+        trial = self.trials[event.number]
+        values = event.values
+        return Trial(
+            number=trial.number,
+            state=event.state,
+            params=trial.params,
+            values=values,
+            losses=None if values is None else self._losses(values),
+            reports=trial.reports,
+            budget=trial.budget,
+            attempt=event.attempt,
+            parent=trial.parent,
+            started=trial.started,
+            finished=event.at,
+            error=event.error,
+            constraints=event.constraints,
+            user_attrs=event.user_attrs,
+            memo=trial.memo,
+            source=trial.source,
+            seen=trial.seen,
+            worker=trial.worker,
+        )
+
+    def _noted(self, event: Noted) -> None:
+        self.notes[event.key] = event.value
+
+    def _extended(self, event: Extended) -> None:
+        self.n_trials = event.n_trials
+
+    def _losses(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        signs = self.signs
+        if len(signs) == 1:
+            return (values[0] * signs[0],)
+        return tuple(value * sign for value, sign in zip(values, signs, strict=True))
+
+
+def rank(trial: Trial) -> tuple[float, float]:
+    """Sort key among complete trials: total violation first, then the first objective's loss."""
+    return (trial.violation, trial.losses[0] if trial.losses else float("inf"))
+
+
+_HANDLERS: Mapping[type[TrialEvent], Callable[[Ledger, Any], Trial | None]] = {
+    Created: Ledger._created,
+    Claimed: Ledger._claimed,
+    Suggested: Ledger._suggested,
+    Reported: Ledger._reported,
+    Checkpointed: Ledger._checkpointed,
+    Paused: Ledger._paused,
+    Resumed: Ledger._resumed,
+    Released: Ledger._released,
+    Finished: Ledger._finished,
+    Noted: Ledger._noted,
+    Extended: Ledger._extended,
+}

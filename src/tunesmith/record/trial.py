@@ -1,0 +1,100 @@
+"""The record of a trial: frozen, and complete at every moment of its life."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class TrialState(StrEnum):
+    """Where a trial stands."""
+
+    WAITING = "WAITING"  # enqueued, or taken from a lost worker: for anyone to claim
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"  # by a scheduler that may resume it
+    COMPLETE = "COMPLETE"
+    STOPPED = "STOPPED"  # by a scheduler, for good
+    FAILED = "FAILED"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing can happen to the trial any more."""
+        return self in _FINISHED
+
+
+_FINISHED = frozenset({TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED})
+
+
+class Source(StrEnum):
+    """Who chose a trial's parameters."""
+
+    SEARCHER = "searcher"
+    DEFAULT = "default"  # the configuration of defaults, tried first
+    QUEUE = "queue"  # study.enqueue
+    IMPORT = "import"  # study.add_trial: it ran elsewhere
+
+
+class Report(NamedTuple):
+    """What an objective measured on its way. `values` as the user gave them, `losses` minimised."""
+
+    step: int
+    values: tuple[float, ...]
+    losses: tuple[float, ...]
+    metrics: Mapping[str, float]
+
+    @property
+    def value(self) -> float:
+        """The first objective's value."""
+        return self.values[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One configuration and all that is known of it; a value, made anew by every event.
+
+    `values` are the user's, `losses` the same with every sign turned so that less is better.
+    `attempt` counts claims; `memo` is what the searcher asked to remember. Times are Unix seconds.
+    """
+
+    number: int
+    state: TrialState
+    params: Mapping[str, Any]
+    values: tuple[float, ...] | None = None
+    losses: tuple[float, ...] | None = None
+    reports: tuple[Report, ...] = ()
+    budget: int | None = None
+    attempt: int = 0
+    parent: int | None = None
+    started: float | None = None
+    finished: float | None = None
+    error: str | None = None
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    user_attrs: Mapping[str, Any] = field(default_factory=dict)
+    memo: Any = None
+    source: Source = Source.SEARCHER
+    seen: int = 0
+    worker: str | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The first objective's value; a stopped or paused trial's is its last report."""
+        return None if self.values is None else self.values[0]
+
+    @property
+    def violation(self) -> float:
+        """By how much outcome constraints are broken, in all: 0 is feasible."""
+        return sum(v for v in self.constraints.values() if v > 0) if self.constraints else 0.0
+
+    @property
+    def step(self) -> int:
+        """The last step reported, 0 before the first."""
+        return self.reports[-1].step if self.reports else 0
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the first claim to the end."""
+        if self.started is None or self.finished is None:
+            return None
+        return max(0.0, self.finished - self.started)

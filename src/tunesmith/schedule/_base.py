@@ -1,0 +1,45 @@
+"""The contract of a budget scheduler, and the laws it keeps (`tunesmith.testing.SchedulerLaws`)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TypeVar
+
+from tunesmith.record.assignment import Decision, Plan
+from tunesmith.record.problem import Problem
+from tunesmith.record.trial import Trial
+
+S = TypeVar("S")
+
+
+class Scheduler(ABC, Generic[S]):
+    """Decides how much budget a trial gets. A subclass is a frozen dataclass of settings.
+
+    Laws
+    - fold: the state is `reduce(tell, log, init(problem))`.
+    - purity: `decide` and `plan` change nothing; asked twice they answer the same.
+    - a trial is resumed only while it is paused, each time to a larger budget than it has reached.
+    - `plan` is never `Wait` when nothing is running and nothing is paused: the study would hang.
+
+    `tell` is called with the trial's record after every event about it: created, reported, paused,
+    resumed, released, finished; `trial.state` and `trial.reports` say which.
+    """
+
+    pauses: ClassVar[bool] = False  # whether `decide` may answer PAUSE
+    objectives: ClassVar[int | None] = 1  # how many objectives at most; None: any number
+
+    @abstractmethod
+    def init(self, problem: Problem) -> S:
+        """The state before the first trial. Raises SettingError for a problem it cannot deal with."""
+
+    @abstractmethod
+    def tell(self, state: S, trial: Trial) -> S:
+        """The state after something happened to `trial`; `state` itself stays as it is."""
+
+    @abstractmethod
+    def decide(self, state: S, trial: Trial) -> Decision:
+        """Whether `trial`, whose last report was just told, goes on."""
+
+    @abstractmethod
+    def plan(self, state: S, number: int) -> Plan:
+        """What to do with a free worker; a new trial would be `number`."""

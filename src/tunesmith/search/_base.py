@@ -1,0 +1,110 @@
+"""The contract of a search method, and the laws it keeps (`tunesmith.testing.SearcherLaws` checks them)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from tunesmith._rng import Rng
+from tunesmith.record.history import History
+from tunesmith.record.problem import Problem
+from tunesmith.record.trial import Trial
+from tunesmith.space.space import Space
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Handles:
+    """What a method can deal with. What it cannot do, it says: the study refuses it before the first trial."""
+
+    define_by_run: bool = True  # a space that grows while the study runs
+    conditions: bool = True
+    constraints: bool = True  # known constraints between parameters
+    continuous: bool = True  # parameters with infinitely many values
+    objectives: int | None = 1  # how many at most; None: any number
+    outcome_constraints: bool = True  # trials may be infeasible after the fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """All that a proposal may depend on beside the state.
+
+    `number`: the trial to be proposed. `pending`: trials proposed and not yet ended, by number.
+    `space`: the space now (it grows in a define-by-run study). `budget`: how far the trial will run.
+    `parent`: the trial whose checkpoint it starts from.
+    """
+
+    number: int
+    space: Space
+    pending: tuple[Trial, ...]
+    rng: Rng
+    budget: int | None = None
+    parent: Trial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A unit row (one number in [0, 1] a dimension; what is inactive is ignored) and a JSON memo."""
+
+    unit: list[float]
+    memo: Any = None
+
+
+class Searcher(ABC, Generic[S]):
+    """Proposes configurations. A subclass is a frozen dataclass of settings; what it learns is its state.
+
+    Laws
+    - fold: the state is `reduce(tell, log, init(problem))`, and nothing else is remembered. Rebuilt from
+      the log, in this process or another, the next proposal is bit-identical.
+    - purity: `ask` changes nothing; asked twice it answers the same; all its randomness is `ask.rng`.
+    - domain: the proposal decodes to a configuration inside the space, its constraints kept.
+    - order: trials may be told in any order of completion, failed, infeasible or never finished.
+    - memo: it survives JSON and comes back as `trial.memo`.
+
+    `tell` is called with a trial's record when the trial was created, paused and finished:
+
+        tell(s0, #0 RUNNING) -> s1    ask -> #1    tell(s1, #1 RUNNING) -> s2    tell(s2, #0 COMPLETE) -> s3
+    """
+
+    handles: ClassVar[Handles] = Handles()
+
+    @abstractmethod
+    def init(self, problem: Problem) -> S:
+        """The state before the first trial. Raises SettingError for a problem it cannot deal with."""
+
+    @abstractmethod
+    def tell(self, state: S, trial: Trial) -> S:
+        """The state after `trial` was created, paused or finished; `state` itself stays as it is."""
+
+    @abstractmethod
+    def ask(self, state: S, ask: Ask) -> Proposal | None:
+        """The next configuration; None when there is nothing left to propose (a finished grid)."""
+
+
+class HistorySearcher(Searcher[History]):
+    """A searcher whose state is the history: a subclass writes `ask` alone.
+
+    Models fitted in `ask` are caches of pure functions of the history, and may be dropped at any time.
+    """
+
+    def init(self, problem: Problem) -> History:
+        return History.empty(problem)
+
+    def tell(self, state: History, trial: Trial) -> History:
+        return state.tell(trial)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """State of searchers that depend on nothing but how often they were asked."""
+
+    created: int = 0
+    proposed: int = 0
+
+    def tell(self, trial: Trial) -> Count:
+        """One more when `trial` is new; a trial told again is known by its number."""
+        if trial.number != self.created:
+            return self
+        return Count(self.created + 1, self.proposed + (trial.source == "searcher"))

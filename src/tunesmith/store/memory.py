@@ -1,0 +1,148 @@
+"""A store inside the process: for studies that need not outlive it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from tunesmith.errors import Conflict, LeaseLost, StudyError
+from tunesmith.record.codec import same
+from tunesmith.record.event import Created, Event, Row, admit
+from tunesmith.record.problem import StudySpec
+from tunesmith.record.trial import TrialState
+from tunesmith.store._base import Claim, Leases, Store, StudyInfo
+
+
+@dataclass(slots=True)
+class _Log:
+    spec: StudySpec
+    events: list[Event] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    leases: dict[int, float] = field(default_factory=dict)  # running trials: until when
+    refused: list[Event] = field(default_factory=list)
+    updated: float = field(default_factory=time.time)
+
+
+class MemoryStore(Store):
+    """Keeps logs as lists; fast, shared by the threads of one process, gone with it."""
+
+    def __init__(self, lease: float = 60.0) -> None:
+        self.lease = lease
+        self._lock = threading.Lock()
+        self._logs: dict[int, _Log] = {}
+        self._next = 1
+
+    def create(self, spec: StudySpec) -> int:
+        with self._lock:
+            if any(log.spec.name == spec.name for log in self._logs.values()):
+                raise StudyError(f"a study named {spec.name!r} exists already: load it, or choose another name")
+            study, self._next = self._next, self._next + 1
+            self._logs[study] = _Log(spec)
+            return study
+
+    def append(self, study: int, events: Sequence[Event], expect: int | None = None) -> int:
+        with self._lock:
+            log = self._log(study)
+            rows = log.rows
+            if expect is not None and expect != len(rows):
+                if self._repeats(log, events):
+                    return len(log.events)
+                raise Conflict(f"trial number {expect} is taken: read on, and propose the next number")
+            fresh: dict[int, Row] = {}
+            for event in events:
+                number = event.number
+                before = fresh.get(number) or (rows[number] if 0 <= number < len(rows) else None)
+                try:
+                    row = admit(event, before, self._lapsed(log, number))
+                except (Conflict, LeaseLost) as error:
+                    if self._repeats(log, events):
+                        return len(log.events)
+                    if isinstance(error, LeaseLost):
+                        log.refused.extend(events)
+                    raise
+                if row is not None:
+                    fresh[number] = row
+            self._commit(log, events, fresh)
+            return len(log.events)
+
+    def read(self, study: int, after: int = 0) -> Sequence[Event]:
+        events = self._log(study).events
+        return events[after:] if after < len(events) else ()
+
+    def list(self) -> Sequence[StudyInfo]:
+        with self._lock:
+            return [self._info(study, log) for study, log in self._logs.items()]
+
+    def renew(self, study: int, claims: Sequence[Claim]) -> Leases:
+        with self._lock:
+            log = self._log(study)
+            until = time.monotonic() + self.lease
+            lost = []
+            for number, attempt in claims:
+                row = log.rows[number] if number < len(log.rows) else None
+                if row is not None and row.state is TrialState.RUNNING and row.attempt == attempt:
+                    log.leases[number] = until
+                else:
+                    lost.append((number, attempt))
+            mine = {number for number, _ in claims}
+            lapsed = tuple(
+                (number, log.rows[number].attempt)
+                for number in log.leases
+                if number not in mine and self._lapsed(log, number)
+            )
+            return Leases(tuple(lost), lapsed)
+
+    def delete(self, study: int) -> None:
+        with self._lock:
+            self._log(study)
+            del self._logs[study]
+
+    def _log(self, study: int) -> _Log:
+        try:
+            return self._logs[study]
+        except KeyError:
+            raise StudyError(f"there is no study {study} in this store: it was deleted") from None
+
+    @staticmethod
+    def _lapsed(log: _Log, number: int) -> bool:
+        return log.leases.get(number, float("inf")) < time.monotonic()
+
+    def _commit(self, log: _Log, events: Sequence[Event], fresh: dict[int, Row]) -> None:
+        rows = log.rows
+        for number, row in fresh.items():
+            if number < len(rows):
+                rows[number] = row
+            elif number == len(rows):
+                rows.append(row)
+            else:
+                raise Conflict(f"trial number {number} leaves a gap: the next is {len(rows)}")
+            if row.state is not TrialState.RUNNING:
+                log.leases.pop(number, None)
+        until = time.monotonic() + self.lease
+        for event in events:
+            if event.claims or (event.attempt and isinstance(event, Created)):
+                if event.number in fresh and fresh[event.number].state is TrialState.RUNNING:
+                    log.leases[event.number] = until
+        log.events.extend(events)
+        log.updated = events[-1].at if events else log.updated
+
+    @staticmethod
+    def _repeats(log: _Log, events: Sequence[Event]) -> bool:
+        """Whether these very events are the last that was written about their trials."""
+        numbers = {event.number for event in events}
+        if not events or min(numbers) < 0:
+            return False
+        tail = list(islice((e for e in reversed(log.events) if e.number in numbers), len(events)))
+        return len(tail) == len(events) and all(same(a, b) for a, b in zip(reversed(tail), events, strict=True))
+
+    @staticmethod
+    def _info(study: int, log: _Log) -> StudyInfo:
+        counts = {state.value: 0 for state in TrialState}
+        for row in log.rows:
+            counts[row.state.value] += 1
+        return StudyInfo(
+            id=study, spec=log.spec, position=len(log.events), counts=counts, updated=log.updated
+        )
