@@ -1,0 +1,382 @@
+"""Space: all that can be tried, compiled to flat columns over the unit cube."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tunesmith._rng import Rng, uniform
+from tunesmith.errors import SpaceError
+from tunesmith.space.base import Domain, named
+from tunesmith.space.condition import Member
+from tunesmith.space.constraint import Constraint, constraint_from_json, parse_constraints
+from tunesmith.space.domain import domain_from_json
+from tunesmith.space.flatten import Declared, Parameter, flatten
+from tunesmith.space.grid import grid_size
+from tunesmith.space.parse_domain import parse_domain
+from tunesmith.space.render import as_html, as_text
+
+_VERSION = 1
+_ATTEMPTS = 10_000
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Space:
+    """All that can be tried: parameters, their conditions and constraints. Immutable, hashed by content.
+
+    Build one with `Space.of`, or pass mappings and dataclasses where a space is expected. A unit row is a list of
+    floats in [0, 1], one for each of `dims`; NaN marks inactive columns.
+
+    Attributes:
+        parameters: all of them, parents before children.
+        dims: the searchable ones, which are the columns of unit rows.
+        constraints: what configurations must satisfy.
+        config_type: the dataclass it was read from, or None.
+        grid_size: the number of active combinations, constraints aside; None when there is no end of them.
+    """
+
+    declared: Declared
+    constraints: tuple[Constraint, ...]
+    parameters: tuple[Parameter, ...]
+    dims: tuple[Parameter, ...]
+    config_type: type | None = None
+    config_tree: Any = None
+    _places: dict[str, int] = field(default_factory=dict)
+    _keys: tuple[str, ...] = ()
+    _beliefs: tuple[tuple[int, Domain], ...] = ()
+    _conditional: bool = False
+
+    @staticmethod
+    def of(parameters: Mapping[str, Any], constraints: Any = ()) -> Space:
+        """The space of parameters by name, each a domain or what `parse_domain` takes.
+
+        Args:
+            parameters: {"lr": ts.Float(1e-5, 1e-1, log=True), "act": ["relu", "gelu"], "seed": 3}.
+            constraints: expressions such as "width >= depth", or functions of the params dict.
+
+        Raises:
+            SpaceError: for unknown parents or names, cycles, ambiguous names, or when nothing is feasible.
+        """
+        if not isinstance(parameters, Mapping):
+            raise SpaceError(f"a space must be a mapping of names to parameters, got {parameters!r}")
+        space = _compile(_declare(parameters), parse_constraints(constraints))
+        space._check_constraints()
+        return space
+
+    @staticmethod
+    def flat(domains: Mapping[str, Domain]) -> Space:
+        """The space of independent domains, built without further checks; for define-by-run."""
+        if any(domain.when is not None or domain.branches_of() for domain in domains.values()):
+            return Space.of(domains)
+        found, column = [], 0
+        for name, domain in domains.items():
+            searched = domain.has_column
+            found.append(Parameter(name, name, domain, column if searched else None))
+            column += searched
+        return _assemble(tuple(domains.items()), (), tuple(found))
+
+    def constrained(self, constraints: Any) -> Space:
+        """The same space under further constraints. Raises SpaceError as `Space.of` does."""
+        added = parse_constraints(constraints)
+        if not added:
+            return self
+        space = replace(self, constraints=(*self.constraints, *added))
+        space._check_constraints()
+        return space
+
+    def typed(self, kind: type, tree: Any) -> Space:
+        """The same space, with the dataclass it was read from."""
+        return replace(self, config_type=kind, config_tree=tree)
+
+    def with_domain(self, name: str, domain: Domain) -> Space:
+        """The same space with a parameter added, or its domain exchanged. Raises SpaceError."""
+        changed = {**dict(self.declared), name: domain}
+        if self._conditional or self.constraints:
+            return replace(Space.of(changed, self.constraints), config_type=self.config_type)
+        return Space.flat(changed)
+
+    def column(self, key: str) -> int:
+        """The column of a parameter in unit rows. Raises SpaceError for unknown keys and constants."""
+        try:
+            return self._places[key]
+        except KeyError:
+            raise SpaceError(f"{key!r} has no column; the columns are {', '.join(map(repr, self._keys))}") from None
+
+    def decode(self, row: Sequence[float]) -> dict[str, Any]:
+        """The params at a unit row, active ones in order; columns of inactive ones are not looked at.
+
+        Raises:
+            SpaceError: when the row has another length, or is NaN at an active parameter.
+        """
+        if len(row) != len(self._keys):
+            raise SpaceError(f"a unit row of this space has {len(self._keys)} numbers, got {len(row)}")
+        params: dict[str, Any] = {}
+        name = ""
+        try:
+            for parameter in self.parameters:
+                if parameter.rules and not parameter.active(params):
+                    continue
+                name, column = parameter.name, parameter.column
+                params[name] = parameter.domain.from_unit(0.5 if column is None else row[column])
+        except (ValueError, TypeError, OverflowError) as error:
+            raise named(f"parameter {name!r} at row {list(row)!r}", SpaceError(str(error))) from None
+        return params
+
+    def encode(self, params: Mapping[str, Any]) -> list[float]:
+        """The unit row of params; NaN where inactive.
+
+        Raises:
+            SpaceError: for missing, unknown, inactive or outside parameters, by name.
+        """
+        return self._read(params)[1]
+
+    def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The canonical params: native values or labels, in order, constants filled in. Constraints are `feasible`'s.
+
+        Raises:
+            SpaceError: for missing, unknown, inactive or outside parameters, by name.
+        """
+        return self._read(params)[0]
+
+    def _read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], list[float]]:
+        found: dict[str, Any] = {}
+        row = [math.nan] * len(self._keys)
+        unused = len(params)
+        for parameter in self.parameters:
+            name, domain, column = parameter.name, parameter.domain, parameter.column
+            if parameter.rules and not parameter.active(found):
+                continue
+            if name in params:
+                value = self._cast(parameter, params[name])
+                unused -= 1
+            elif column is None:
+                value = domain.from_unit(0.5)
+            else:
+                raise SpaceError(f"parameter {name!r} is missing from {dict(params)!r}: give a value for it")
+            found[name] = value
+            if column is not None:
+                row[column] = domain.to_unit(value)
+        if unused:
+            raise self._surplus(next(name for name in params if name not in found), found)
+        return found, row
+
+    def _surplus(self, name: str, active: Mapping[str, Any]) -> SpaceError:
+        names = list(dict.fromkeys(parameter.name for parameter in self.parameters))
+        if name in names:
+            return SpaceError(f"parameter {name!r} is inactive with {dict(active)!r}: leave it out")
+        return SpaceError(f"{name!r} is no parameter of this space; there are {', '.join(map(repr, names))}")
+
+    def active(self, params: Mapping[str, Any]) -> list[str]:
+        """The keys of the parameters that are active at canonical params."""
+        found: dict[str, Any] = {}
+        keys = []
+        for parameter in self.parameters:
+            if parameter.name in params and parameter.active(found):
+                found[parameter.name] = params[parameter.name]
+                keys.append(parameter.key)
+        return keys
+
+    def complete(self, partial: Mapping[str, Any], base: Sequence[float]) -> dict[str, Any]:
+        """Params with the given values, and from the unit row `base` those of the other active parameters.
+
+        A given conditional parameter brings its branch with it: completing {"C": 1.0} chooses model="svm".
+
+        Raises:
+            SpaceError: for unknown or outside parameters, or ones that the others given make inactive.
+        """
+        implied = self._implied(partial)
+        found: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if not parameter.active(found):
+                continue
+            name, domain, column = parameter.name, parameter.domain, parameter.column
+            if name in partial:
+                found[name] = self._cast(parameter, partial[name])
+                continue
+            found[name] = domain.from_unit(0.5 if column is None else base[column])
+            member = implied.get(name)
+            if member is not None and not member.met(found):
+                found[name] = member.values[0]
+        for name in partial:
+            if name not in found:
+                raise self._surplus(name, found)
+        return found
+
+    def _implied(self, partial: Mapping[str, Any]) -> dict[str, Member]:
+        """What parents that are not given must be, so that given parameters of one place only are active."""
+        found: dict[str, Member] = {}
+        names = [parameter.name for parameter in self.parameters]
+        for parameter in reversed(self.parameters):
+            name = parameter.name
+            if names.count(name) == 1 and (name in partial or name in found):
+                found.update({member.name: member for member in parameter.members() if member.name not in partial})
+        return found
+
+    def _cast(self, parameter: Parameter, value: Any) -> Any:
+        try:
+            return parameter.domain.cast(value)
+        except SpaceError as error:
+            raise named(f"parameter {parameter.name!r}", error) from None
+
+    def feasible(self, params: Mapping[str, Any]) -> bool:
+        """Whether all constraints hold whose parameters are all active. Raises SpaceError when one has no value."""
+        return all(constraint.satisfied(params) for constraint in self.constraints)
+
+    def draw(self, rng: Rng) -> list[float]:
+        """A feasible unit row from the priors, a pure function of `rng`.
+
+        Raises:
+            SpaceError: when 10 000 attempts were all infeasible.
+        """
+        row = self._attempt(rng, 0)
+        if not self.constraints:
+            return row
+        attempt = 0
+        while not self.feasible(self.decode(row)):
+            attempt += 1
+            if attempt == _ATTEMPTS:
+                raise SpaceError(
+                    f"no feasible configuration was found in {_ATTEMPTS} draws: loosen the constraints "
+                    f"({', '.join(map(str, self.constraints))})"
+                )
+            row = self._attempt(rng, attempt)
+        return row
+
+    def _attempt(self, rng: Rng, attempt: int) -> list[float]:
+        if attempt:
+            row = [rng.uniform(key, attempt) for key in self._keys]
+        else:
+            seed, number = rng.seed, rng.number
+            row = [uniform(seed, number, key) for key in self._keys]
+        for column, domain in self._beliefs:
+            row[column] = domain.draw(row[column])
+        return row
+
+    def center_row(self) -> list[float]:
+        """The unit row of all defaults; of prior values and middles where there is no default."""
+        return [parameter.domain.start_unit for parameter in self.dims]
+
+    def default_params(self) -> dict[str, Any] | None:
+        """The params at `center_row` when at least one parameter has a default, else None."""
+        if any(parameter.domain.has_default for parameter in self.dims):
+            return self.decode(self.center_row())
+        return None
+
+    @property
+    def grid_size(self) -> int | None:
+        """The number of active combinations, constraints aside; None when there is no end of them."""
+        return grid_size(self.parameters)
+
+    def objects(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Params with the Python objects behind their labels."""
+        found: dict[str, Any] = {}
+        for parameter in self.parameters:
+            name = parameter.name
+            if name in params and parameter.active(params):
+                found[name] = parameter.domain.object(params[name])
+        return found
+
+    def config(self, params: Mapping[str, Any]) -> Any:
+        """An instance of `config_type` at params: objects for labels, dataclass defaults for inactive fields.
+
+        Raises:
+            SpaceError: when the space was not read from a dataclass.
+        """
+        if self.config_tree is None:
+            raise SpaceError("this space was not read from a dataclass, so it has no config: use params")
+        return self.config_tree.build(self.objects(params))
+
+    def as_json(self) -> dict[str, Any]:
+        """The space as plain JSON, versioned. Raises SpaceError for a constraint that is a lambda."""
+        return {
+            "version": _VERSION,
+            "parameters": [{"name": name, **domain.as_json()} for name, domain in self.declared],
+            "constraints": [constraint.as_json() for constraint in self.constraints],
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Space:
+        """The space that `as_json` wrote; objects come back as labels. Raises SpaceError for a newer version."""
+        version = data.get("version") if isinstance(data, Mapping) else None
+        if not isinstance(version, int) or not 1 <= version <= _VERSION:
+            raise SpaceError(
+                f"a space of version {version!r} cannot be read; this Tunesmith reads up to {_VERSION}: upgrade it"
+            )
+        declared = tuple((entry["name"], domain_from_json(entry)) for entry in data["parameters"])
+        return _compile(declared, tuple(map(constraint_from_json, data["constraints"])))
+
+    def describe(self) -> str:
+        """A table of the parameters, as text."""
+        return as_text(self.parameters, self.constraints)
+
+    def _repr_html_(self) -> str:
+        return as_html(self.parameters, self.constraints)
+
+    def __repr__(self) -> str:
+        return f"Space({dict(self.declared)!r}" + (f", {list(self.constraints)!r})" if self.constraints else ")")
+
+    def __eq__(self, other: Any) -> bool:
+        return type(other) is Space and (self.declared, self.constraints) == (other.declared, other.constraints)
+
+    def __hash__(self) -> int:
+        return hash((self.declared, self.constraints))
+
+    def _check_constraints(self) -> None:
+        """Raises SpaceError for unknown names, an infeasible default, or when nothing is feasible."""
+        names = {parameter.name for parameter in self.parameters}
+        for constraint in self.constraints:
+            for name in sorted(constraint.names - names):
+                raise SpaceError(
+                    f"{constraint} names {name!r}, which is no parameter; there are {', '.join(sorted(names))}"
+                )
+        if not self.constraints:
+            return
+        default = self.default_params()
+        if default is not None:
+            for constraint in self.constraints:
+                if not constraint.satisfied(default):
+                    raise SpaceError(f"the default configuration {default!r} violates {constraint}: change either")
+        elif not self.feasible(self.decode(self.center_row())):
+            self._find_feasible()
+
+    def _find_feasible(self) -> None:
+        for number in range(_ATTEMPTS):
+            if self.feasible(self.decode(self._attempt(Rng(0, number), 0))):
+                return
+        raise SpaceError(
+            f"no feasible configuration in {_ATTEMPTS} draws: the constraints contradict each other, or leave too "
+            f"little: {', '.join(map(str, self.constraints))}"
+        )
+
+
+def _declare(parameters: Mapping[Any, Any]) -> Declared:
+    found = []
+    for name, value in parameters.items():
+        if not isinstance(name, str) or not name:
+            raise SpaceError(f"a parameter is named by text, got {name!r}")
+        try:
+            found.append((name, parse_domain(value)))
+        except SpaceError as error:
+            raise named(f"parameter {name!r}", error) from None
+    return tuple(found)
+
+
+def _compile(declared: Declared, constraints: Iterable[Constraint]) -> Space:
+    return _assemble(declared, tuple(constraints), flatten(declared))
+
+
+def _assemble(declared: Declared, constraints: tuple[Constraint, ...], parameters: tuple[Parameter, ...]) -> Space:
+    dims = tuple(parameter for parameter in parameters if parameter.column is not None)
+    keys = tuple(parameter.key for parameter in dims)
+    return Space(
+        declared,
+        constraints,
+        parameters,
+        dims,
+        _places={key: place for place, key in enumerate(keys)},
+        _keys=keys,
+        _beliefs=tuple((place, p.domain) for place, p in enumerate(dims) if p.domain.prior is not None),
+        _conditional=any(parameter.rules for parameter in parameters),
+    )
