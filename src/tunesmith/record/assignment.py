@@ -51,6 +51,7 @@ class Assignment:
     domains: Mapping[str, Domain] = field(default_factory=dict)  # known to a define-by-run study
     fixed: Mapping[str, Any] = field(default_factory=dict)  # values the user asked for
     checkpoint: str | None = None  # path of the newest checkpoint of the trial or its parent
+    checkpoint_step: int = 0
     seed: int = 0
 
     @property

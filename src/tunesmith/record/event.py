@@ -95,12 +95,10 @@ class Reported(TrialEvent):
 
 @dataclass(frozen=True, slots=True)
 class Checkpointed(TrialEvent):
-    """A checkpoint was stored: the file's name inside the store, its size in bytes, its SHA-256."""
+    """A checkpoint was stored, whole: the file's name, which carries the hash of its content."""
 
     step: int
     file: str
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

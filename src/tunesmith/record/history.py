@@ -7,7 +7,8 @@ appending costs O(1) and never copies what is there, and an older `History` stay
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,7 +29,7 @@ STATES = (TrialState.COMPLETE, TrialState.STOPPED, TrialState.PAUSED, TrialState
 class _Columns:
     """The growing buffers behind histories. Rows before a history's length never change."""
 
-    __slots__ = ("losses", "n", "rows", "states", "steps", "trials", "violations")
+    __slots__ = ("encoded", "losses", "n", "rows", "space", "states", "steps", "trials", "violations")
 
     def __init__(self, objectives: int) -> None:
         self.n = 0
@@ -37,7 +38,9 @@ class _Columns:
         self.violations: Floats = np.zeros(_START)
         self.steps: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
         self.states: NDArray[np.int8] = np.zeros(_START, dtype=np.int8)
-        self.rows: dict[Space, tuple[Floats, int]] = {}
+        self.space: Space | None = None  # what `rows` is encoded in, as far as `encoded`
+        self.rows: Floats = np.empty((0, 0))
+        self.encoded = 0
 
     def push(self, trial: Trial) -> None:
         if self.n == len(self.losses):
@@ -57,15 +60,16 @@ class _Columns:
 
     def units(self, space: Space) -> Floats:
         """Unit rows of all trials in `space`; only rows not seen before are encoded."""
-        buffer, known = self.rows.get(space, (np.empty((_START, len(space.dims))), 0))
-        while len(buffer) < self.n:
-            buffer = _grown(buffer)
-        for index in range(known, self.n):
-            buffer[index] = _encode(space, self.trials[index])
-        if space not in self.rows:
-            self.rows.clear()  # a define-by-run space has grown: rows of the smaller one are of no use
-        self.rows[space] = (buffer, self.n)
-        return buffer
+        if self.space is not space and self.space != space:  # a define-by-run space has grown
+            self.rows = np.empty((_START, len(space.dims)))
+            self.encoded = 0
+        self.space = space
+        while len(self.rows) < self.n:
+            self.rows = _grown(self.rows)
+        for index in range(self.encoded, self.n):
+            self.rows[index] = unit_row(space, self.trials[index].params)
+        self.encoded = self.n
+        return self.rows
 
     def copy(self, n: int) -> _Columns:
         other = _Columns(self.losses.shape[1])
@@ -80,9 +84,20 @@ def _grown(buffer: NDArray[T]) -> NDArray[T]:
     return bigger
 
 
-def _encode(space: Space, trial: Trial) -> list[float]:
-    """The unit row of a trial; a value outside the space as it is now counts as not known."""
-    return space.encode_loosely(trial.params)
+def unit_row(space: Space, params: Mapping[str, Any]) -> list[float]:
+    """The unit row of params; NaN for what is inactive, was not asked for, or lies outside the space of today."""
+    row = [math.nan] * len(space.dims)
+    found: dict[str, Any] = {}
+    for parameter in space.parameters:
+        name, domain, column = parameter.name, parameter.domain, parameter.column
+        if (parameter.rules and not parameter.active(found)) or name not in params:
+            continue
+        value = params[name]
+        if domain.contains(value):
+            found[name] = value
+            if column is not None:
+                row[column] = domain.to_unit(value)
+    return row
 
 
 class History:
@@ -163,5 +178,5 @@ class History:
 
 def pending_units(pending: tuple[Trial, ...], space: Space) -> Floats:
     """Shape (pending, dims): unit rows of trials that were proposed and have not ended."""
-    rows: list[Any] = [_encode(space, trial) for trial in pending]
+    rows = [unit_row(space, trial.params) for trial in pending]
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(space.dims))

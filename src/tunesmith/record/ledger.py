@@ -11,7 +11,7 @@ from tunesmith.record.event import (
     Suggested, TrialEvent,
 )  # fmt: skip
 from tunesmith.record.problem import Problem
-from tunesmith.record.trial import Report, Trial, TrialState
+from tunesmith.record.trial import Report, Source, Trial, TrialState
 from tunesmith.space.domain import Domain
 from tunesmith.space.space import Space
 
@@ -24,8 +24,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "best", "checkpoints", "domains", "finished", "n_trials", "notes", "paused", "position", "problem",
-        "running", "signs", "space", "states", "trials", "waiting",
+        "best", "checkpoints", "chosen", "domains", "finished", "n_trials", "notes", "paused", "position", "problem",
+        "running", "signs", "since_best", "space", "states", "trials", "waiting",
     )  # fmt: skip
 
     def __init__(self, problem: Problem) -> None:
@@ -39,8 +39,10 @@ class Ledger:
         self.waiting: dict[int, Trial] = {}
         self.paused: dict[int, Trial] = {}
         self.finished = 0
+        self.chosen = 0  # trials proposed by the searcher, or by default
         self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
         self.best: Trial | None = None
+        self.since_best = 0  # trials finished after the best one
         self.notes: dict[str, Any] = {}
         self.checkpoints: dict[int, Checkpointed] = {}
         self.n_trials = problem.n_trials
@@ -86,13 +88,17 @@ class Ledger:
 
     def _consider(self, trial: Trial) -> None:
         """Keep the best complete trial: feasible before infeasible, then by the first objective's loss."""
+        self.since_best += 1
         if trial.state is not TrialState.COMPLETE or trial.losses is None:
             return
         best = self.best
-        if best is None or best.losses is None or rank(trial) < rank(best):
+        if best is None or rank(trial) < rank(best):
             self.best = trial
+            self.since_best = 0
 
     def _created(self, event: Created) -> Trial:
+        if event.source is Source.SEARCHER or event.source is Source.DEFAULT:
+            self.chosen += 1
         return Trial(
             number=event.number,
             state=event.becomes,

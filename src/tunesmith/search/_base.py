@@ -69,6 +69,7 @@ class Searcher(ABC, Generic[S]):
     """
 
     handles: ClassVar[Handles] = Handles()
+    ends: ClassVar[bool] = False  # whether it has nothing left to propose at some time
 
     @abstractmethod
     def init(self, problem: Problem) -> S:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tunesmith.record.event import Event
 from tunesmith.record.problem import StudySpec
@@ -44,6 +45,11 @@ class Store(ABC):
     """
 
     lease: float  # seconds a claim holds without renewal
+    shared: ClassVar[bool] = True  # whether other processes may hold the same study
+
+    def checkpoint_folder(self, study: int) -> str | None:  # noqa: ARG002
+        """Where checkpoints of this study are kept; None when the store keeps none."""
+        return None
 
     @abstractmethod
     def create(self, spec: StudySpec) -> int:

@@ -29,6 +29,8 @@ class _Log:
 class MemoryStore(Store):
     """Keeps logs as lists; fast, shared by the threads of one process, gone with it."""
 
+    shared = False
+
     def __init__(self, lease: float = 60.0) -> None:
         self.lease = lease
         self._lock = threading.Lock()

@@ -1,0 +1,84 @@
+"""Tunesmith tunes the hyperparameters of anything.
+
+    import tunesmith as ts
+    study = ts.tune(objective, space, n_trials=100)
+
+Names are imported when they are first used, so that `import tunesmith` costs next to nothing; what they
+are is told to type checkers by the stub beside this file, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from tunesmith._version import __version__
+
+_HOME = {
+    "ASHA": "schedule.asha",
+    "Callback": "kernel.callback",
+    "Categorical": "space",
+    "Choice": "space",
+    "Confidence": "space",
+    "Conflict": "errors",
+    "Constant": "space",
+    "Decision": "record.assignment",
+    "Fidelity": "record.problem",
+    "Float": "space",
+    "GridSearcher": "search.grid",
+    "Int": "space",
+    "LeaseLost": "errors",
+    "ManualSearcher": "search.manual",
+    "MaxTrials": "kernel.stop",
+    "MemoryStore": "store.memory",
+    "MissingExtra": "errors",
+    "NoScheduler": "schedule.none",
+    "NoTrial": "errors",
+    "ObjectiveError": "errors",
+    "Plateau": "kernel.stop",
+    "Prior": "space",
+    "QMCSearcher": "search.qmc",
+    "RandomSearcher": "search.random",
+    "Replay": "kernel.replay",
+    "Report": "record.trial",
+    "SQLiteStore": "store.sqlite",
+    "Scheduler": "schedule._base",
+    "Searcher": "search._base",
+    "SettingError": "errors",
+    "Space": "space",
+    "SpaceError": "errors",
+    "StopRule": "kernel.stop",
+    "StoreError": "errors",
+    "StoreTooNew": "errors",
+    "Study": "kernel.study",
+    "StudyAborted": "errors",
+    "StudyError": "errors",
+    "StudyInfo": "store._base",
+    "TPESearcher": "search.tpe",
+    "TargetValue": "kernel.stop",
+    "Timeout": "kernel.stop",
+    "Trial": "record.trial",
+    "TrialHandle": "kernel.trial",
+    "TrialState": "record.trial",
+    "TunesmithError": "errors",
+    "copy_study": "api",
+    "create_study": "api",
+    "delete_study": "api",
+    "list_studies": "api",
+    "load_study": "api",
+    "tune": "api",
+}
+
+__all__ = sorted([*_HOME, "__version__"])  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tunesmith' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"tunesmith.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

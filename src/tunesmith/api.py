@@ -1,0 +1,367 @@
+"""The functions most people need: `tune`, and studies made, loaded, listed, copied and deleted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tunesmith import _check, presets
+from tunesmith.errors import ObjectiveError, SettingError, StudyError
+from tunesmith.kernel.callback import AnyCallback, Callback
+from tunesmith.kernel.cursor import Cursor
+from tunesmith.kernel.stop import StopRule
+from tunesmith.kernel.study import Study
+from tunesmith.kernel.trial import TrialHandle
+from tunesmith.record.event import Created, Event, Released
+from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
+from tunesmith.record.trial import TrialState
+from tunesmith.schedule._base import Scheduler
+from tunesmith.search._base import Searcher
+from tunesmith.space.parse import parse_space
+from tunesmith.space.space import Space
+from tunesmith.store._base import Store, StudyInfo
+
+Objective = Callable[[TrialHandle], Any]
+Storage = str | os.PathLike[str] | Store | None
+
+
+def tune(
+    objective: Objective,
+    space: Any = None,
+    *,
+    direction: str | None = None,
+    objectives: Mapping[str, str] | None = None,
+    n_trials: int | None = None,
+    timeout: float | str | None = None,
+    stop: StopRule | None = None,
+    searcher: str | Searcher[Any] | None = None,
+    scheduler: str | Scheduler[Any] | None = None,
+    fidelity: Fidelity | None = None,
+    constraints: Sequence[Any] = (),
+    workers: int = 1,
+    retries: int = 0,
+    trial_timeout: float | str | None = None,
+    callbacks: Sequence[AnyCallback] = (),
+    name: str | None = None,
+    storage: Storage = None,
+    seed: int | None = None,
+) -> Study:
+    """Find the parameters with which `objective` does best; the study, with all its trials.
+
+    Args:
+        objective: called with a trial. Returns a number (or one an objective, as a dict or tuple), may
+            `trial.report` on its way, or be a generator that yields what it measures, step by step.
+        space: parameters by name, a dataclass with annotated fields, or None when the objective asks for
+            its parameters with `trial.suggest_…`.
+        direction: "minimize" (the default) or "maximize"; `objectives` maps several names to directions.
+        n_trials: how many trials the study shall hold in all; running the same call again resumes it.
+        timeout: seconds, or text such as "2h": no trial is started after that.
+        stop: a rule such as `ts.TargetValue(0.99) | ts.Plateau(50)`.
+        searcher: "tpe" (the default), "random", "qmc", "grid", "manual", or an object.
+        scheduler: "none" (the default), "asha", or an object.
+        fidelity: the budget axis, such as `ts.Fidelity("epoch", 1, 81)`.
+        constraints: between parameters, such as "min_leaf < min_split".
+        workers: how many trials run at once; each worker is a process of its own when there are several.
+        retries: how often a trial whose worker was killed is run again.
+        trial_timeout: a trial that runs longer fails.
+        callbacks: functions `(study, trial)`, or `ts.Callback` objects.
+        name: makes the study durable, and resumes the one of this name.
+        storage: where; a path or "sqlite:///…" (default with a name: sqlite:///tunesmith.db).
+        seed: of all random choices; None takes one, and records it.
+
+    Raises:
+        SpaceError, SettingError, StudyError, ObjectiveError: before the first trial, in one sentence.
+        StudyAborted: when the first ten trials all fail alike.
+    """
+    if not callable(objective):
+        raise ObjectiveError(f"the objective must be a function that takes a trial, got {objective!r}")
+    study = _open(
+        space,
+        direction=direction,
+        objectives=objectives,
+        searcher=searcher,
+        scheduler=scheduler,
+        objective=objective,
+        fidelity=fidelity,
+        constraints=constraints,
+        n_trials=n_trials,
+        name=name,
+        storage=storage,
+        seed=seed,
+        resume=True,
+    )
+    endless = n_trials is None and timeout is None and stop is None and study.cursor.fold.ledger.n_trials is None
+    if endless and study.cursor.searcher.ends is False:
+        raise SettingError("this search would never end: give n_trials=, timeout= or stop=")
+    study.optimize(
+        objective,
+        n_trials,
+        timeout=timeout,
+        stop=stop,
+        workers=workers,
+        retries=retries,
+        trial_timeout=trial_timeout,
+        callbacks=[_Announce(), *callbacks],
+    )
+    return study
+
+
+def create_study(
+    space: Any = None,
+    *,
+    direction: str | None = None,
+    objectives: Mapping[str, str] | None = None,
+    searcher: str | Searcher[Any] | None = None,
+    scheduler: str | Scheduler[Any] | None = None,
+    fidelity: Fidelity | None = None,
+    constraints: Sequence[Any] = (),
+    n_trials: int | None = None,
+    name: str | None = None,
+    storage: Storage = None,
+    seed: int | None = None,
+) -> Study:
+    """A new study, to ask and tell; the arguments are those of `tune`. `n_trials` is a hint here.
+
+    Raises StudyError when a study of this name exists.
+    """
+    return _open(
+        space,
+        direction=direction,
+        objectives=objectives,
+        searcher=searcher,
+        scheduler=scheduler,
+        objective=None,
+        fidelity=fidelity,
+        constraints=constraints,
+        n_trials=n_trials,
+        name=name,
+        storage=storage,
+        seed=seed,
+        resume=False,
+    )
+
+
+def load_study(name: str, *, storage: Storage = None) -> Study:
+    """The study of this name; any process may ask and tell it. Raises StudyError when there is none."""
+    store = presets.store(storage)
+    info = _find(store, name)
+    if info is None:
+        known = ", ".join(repr(i.spec.name) for i in store.list()) or "none"
+        raise StudyError(f"there is no study named {name!r} in {store}: it holds {known}")
+    return _load(store, info)
+
+
+def list_studies(*, storage: Storage = None) -> list[StudyInfo]:
+    """All studies of a store, oldest first."""
+    return list(presets.store(storage).list())
+
+
+def delete_study(name: str, *, storage: Storage = None) -> None:
+    """Remove a study with all its trials. Raises StudyError when there is none of this name."""
+    study = load_study(name, storage=storage)
+    study.cursor.store.delete(study.cursor.id)
+
+
+def copy_study(name: str, to: str, *, storage: Storage = None, to_storage: Storage = None) -> Study:
+    """Copy a study with its whole log under another name, to the same store or another one.
+
+    Trials that are running in the original wait in the copy. Raises StudyError when `to` is taken.
+    """
+    source = load_study(name, storage=storage)
+    store = source.cursor.store if to_storage is None else presets.store(to_storage)
+    events = _handed_over(source.cursor.store.read(source.cursor.id))
+    study = store.create(replace(source.spec, name=to))
+    if events:
+        store.append(study, events)
+    copied = load_study(to, storage=store)
+    running = [
+        Released(t.number, t.attempt, t.worker or "", "copied", at=time.time())
+        for t in copied.trials
+        if t.state is TrialState.RUNNING
+    ]
+    if running:
+        copied.cursor.append(running)
+    return copied
+
+
+def _handed_over(events: Sequence[Event]) -> list[Event]:
+    """The events with every release written by the claim's own worker, so that no lease is asked after."""
+    holders: dict[int, str] = {}
+    copied: list[Event] = []
+    for event in events:
+        if isinstance(event, Released):
+            event = replace(event, worker=holders.get(event.number, event.worker))
+        elif event.claims or isinstance(event, Created):
+            holders[event.number] = getattr(event, "worker", None) or ""
+        copied.append(event)
+    return copied
+
+
+def _open(
+    space: Any,
+    *,
+    direction: str | None,
+    objectives: Mapping[str, str] | None,
+    searcher: str | Searcher[Any] | None,
+    scheduler: str | Scheduler[Any] | None,
+    objective: Objective | None,
+    fidelity: Fidelity | None,
+    constraints: Sequence[Any],
+    n_trials: int | None,
+    name: str | None,
+    storage: Storage,
+    seed: int | None,
+    resume: bool,
+) -> Study:
+    """The study that these arguments describe: a new one, or the one of this name when it is the same."""
+    wanted = Problem(
+        objectives=parse_objectives(direction, objectives),
+        space=_space(space, constraints),
+        fidelity=fidelity,
+        n_trials=None if n_trials is None else _check.integer("n_trials", n_trials, 1),
+    )
+    if name is None:
+        if storage is not None:
+            raise SettingError("a study in a store needs a name: give name=, by which it can be resumed")
+        store = presets.store("memory:")
+    else:
+        store = presets.store(storage)
+        info = _find(store, name)
+        if info is not None:
+            if not resume:
+                raise StudyError(f"a study named {name!r} exists in {store}: load_study() it, or choose another name")
+            same = _Same(name, store, info.spec)
+            same.check(wanted, seed, searcher, scheduler, objective, named=bool(direction or objectives))
+            if wanted.space is not None:  # it may hold Python objects, which no store keeps
+                info = replace(info, spec=replace(info.spec, problem=replace(info.spec.problem, space=wanted.space)))
+            return _load(store, info)
+    chosen = presets.searcher(searcher)
+    scheduling = presets.scheduler(scheduler, objective)
+    _refuse(wanted, chosen, scheduling)
+    spec = StudySpec(
+        name=name or f"study-{uuid.uuid4().hex[:8]}",
+        problem=wanted,
+        seed=int.from_bytes(os.urandom(4), "big") if seed is None else _check.integer("seed", seed, 0),
+        searcher=presets.record(chosen),
+        scheduler=presets.record(scheduling),
+        created=time.time(),
+    )
+    chosen.init(wanted)
+    scheduling.init(wanted)  # both complain before the study exists
+    return Study(Cursor(store, store.create(spec), spec, chosen, scheduling))
+
+
+def _space(space: Any, constraints: Sequence[Any]) -> Space | None:
+    if space is None:
+        if constraints:
+            raise SettingError("constraints need a declared space: give space=, or check them in the objective")
+        return None
+    return parse_space(space, constraints)
+
+
+def _refuse(problem: Problem, searcher: Searcher[Any], scheduler: Scheduler[Any]) -> None:
+    """Say before the first trial what the chosen methods cannot do."""
+    able = searcher.handles
+    name = presets.record(searcher)["name"]
+    if problem.space is None and not able.define_by_run:
+        raise SettingError(f"searcher {name!r} must know the space beforehand: declare it with space=")
+    if able.objectives is not None and len(problem.objectives) > able.objectives:
+        raise SettingError(f"searcher {name!r} takes {able.objectives} objective, got {len(problem.objectives)}")
+    most = scheduler.objectives
+    if most is not None and len(problem.objectives) > most:
+        raise SettingError(f"the scheduler takes {most} objective, got {len(problem.objectives)}")
+    space = problem.space
+    if space is None:
+        return
+    if not able.constraints and space.constraints:
+        raise SettingError(f"searcher {name!r} cannot keep constraints between parameters")
+    if not able.conditions and any(p.condition is not None for p in space.parameters):
+        raise SettingError(f"searcher {name!r} cannot deal with conditional parameters")
+    if not able.continuous and space.grid_size is None:
+        raise SettingError(f"searcher {name!r} needs parameters with finitely many values: give them a step")
+
+
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """Whether what is asked for is what the study of this name was made for."""
+
+    name: str
+    store: Store
+    spec: StudySpec
+
+    def check(
+        self,
+        wanted: Problem,
+        seed: int | None,
+        searcher: str | Searcher[Any] | None,
+        scheduler: str | Scheduler[Any] | None,
+        objective: Objective | None,
+        *,
+        named: bool,
+    ) -> None:
+        """Raise StudyError at the first difference. What was left out is taken from the record."""
+        mine = self.spec.problem
+        if wanted.space != mine.space:
+            self._differs("space", _told(mine.space), _told(wanted.space))
+        if named and wanted.objectives != mine.objectives:
+            self._differs("objectives", _goals(mine), _goals(wanted))
+        if wanted.fidelity is not None and wanted.fidelity != mine.fidelity:
+            self._differs("fidelity", mine.fidelity, wanted.fidelity)
+        if seed is not None and seed != self.spec.seed:
+            self._differs("seed", self.spec.seed, seed)
+        if searcher is not None:
+            given = presets.record(presets.searcher(searcher))
+            if given != self.spec.searcher:
+                self._differs("searcher", self.spec.searcher, given)
+        if scheduler is not None:
+            given = presets.record(presets.scheduler(scheduler, objective))
+            if given != self.spec.scheduler:
+                self._differs("scheduler", self.spec.scheduler, given)
+
+    def _differs(self, what: str, mine: Any, wanted: Any) -> None:
+        raise StudyError(
+            f"study {self.name!r} exists in {self.store} with another {what} ({mine}) than asked for now "
+            f"({wanted}): choose another name=, or delete it first"
+        )
+
+
+def _told(space: Space | None) -> str:
+    return "defined by running" if space is None else ", ".join(
+        f"{p.name}: {p.domain!r}" for p in space.parameters
+    )  # fmt: skip
+
+
+def _goals(problem: Problem) -> str:
+    return ", ".join(f"{o.direction.value} {o.name}" for o in problem.objectives)
+
+
+def _find(store: Store, name: str) -> StudyInfo | None:
+    if not isinstance(name, str) or not name:
+        raise SettingError(f"a study's name must be text, got {name!r}")
+    return next((info for info in store.list() if info.spec.name == name), None)
+
+
+def _load(store: Store, info: StudyInfo) -> Study:
+    spec = info.spec
+    return Study(
+        Cursor(store, info.id, spec, presets.searcher_from(spec.searcher), presets.scheduler_from(spec.scheduler))
+    )
+
+
+class _Announce(Callback):
+    """Says on the error stream that a study is being resumed."""
+
+    def started(self, study: Study, n_trials: int | None, workers: int, put_back: int) -> None:  # noqa: ARG002
+        ledger = study.cursor.fold.ledger
+        if not ledger.trials:
+            return
+        total = f" of {n_trials}" if n_trials is not None else ""
+        interrupted = len(ledger.waiting)
+        tail = f", {interrupted} interrupted, put back" if interrupted else ""
+        sys.stderr.write(f"{study.name}: {ledger.finished}{total} done{tail}\n")
+

@@ -1,0 +1,41 @@
+"""Moving on by one event: the ledger, the searcher's state and the scheduler's, all folds of one log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tunesmith.record.event import Checkpointed, Created, Event, Finished, Paused, Suggested
+from tunesmith.record.ledger import Ledger
+from tunesmith.record.problem import Problem
+from tunesmith.schedule._base import Scheduler
+from tunesmith.search._base import Searcher
+
+_FOR_SEARCHER = frozenset({Created, Paused, Finished})
+_NOT_FOR_SCHEDULER = frozenset({Suggested, Checkpointed})
+
+
+class Fold:
+    """All that is known of a study at one position of its log. Drop it, fold again, and it is the same."""
+
+    __slots__ = ("ledger", "schedule_state", "scheduler", "search_state", "searcher")
+
+    def __init__(self, problem: Problem, searcher: Searcher[Any], scheduler: Scheduler[Any]) -> None:
+        self.searcher = searcher
+        self.scheduler = scheduler
+        self.ledger = Ledger(problem)
+        self.search_state = searcher.init(problem)
+        self.schedule_state = scheduler.init(problem)
+
+    def advance(self, events: Iterable[Event]) -> None:
+        """Take the next events of the log."""
+        ledger = self.ledger
+        for event in events:
+            trial = ledger.apply(event)
+            if trial is None:
+                continue
+            kind = type(event)
+            if kind in _FOR_SEARCHER:
+                self.search_state = self.searcher.tell(self.search_state, trial)
+            if kind not in _NOT_FOR_SCHEDULER:
+                self.schedule_state = self.scheduler.tell(self.schedule_state, trial)

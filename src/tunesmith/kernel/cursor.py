@@ -1,0 +1,218 @@
+"""A place in a study's log, and what was folded up to it: the one thing that moves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tunesmith import _owner
+from tunesmith.errors import Conflict, LeaseLost
+from tunesmith.kernel.advance import Fold
+from tunesmith.kernel.lease import keep_renewed
+from tunesmith.kernel.plan import Claimant, Opening, openings
+from tunesmith.kernel.trial import Context
+from tunesmith.record.assignment import Assignment, Decision, Kind, Message
+from tunesmith.record.event import (
+    Checkpointed, Created, Event, Finished, Paused, Released, Reported, Suggested,
+)  # fmt: skip
+from tunesmith.record.ledger import Ledger
+from tunesmith.record.problem import StudySpec
+from tunesmith.record.trial import Source, Trial, TrialState
+from tunesmith.schedule._base import Scheduler
+from tunesmith.search._base import Searcher
+from tunesmith.store._base import Store
+from tunesmith.store.checkpoints import checkpoint_path, drop_older
+
+
+class Cursor:
+    """Reads on in the log, folds what it reads, and appends what this process has to say.
+
+    Threads of a process may share one; `lock` is held around whatever reads and then writes.
+    """
+
+    def __init__(
+        self, store: Store, study_id: int, spec: StudySpec, searcher: Searcher[Any], scheduler: Scheduler[Any]
+    ) -> None:
+        self.store = store
+        self.id = study_id
+        self.spec = spec
+        self.searcher = searcher
+        self.scheduler = scheduler
+        self.worker = _owner.identity()
+        self.lock = threading.RLock()
+        self.context = _context(spec, store.checkpoint_folder(study_id))
+        self.fold = Fold(spec.problem, searcher, scheduler)
+        self._claims: dict[int, int] = {}
+        self._keeper: threading.Event | None = None
+        self.read()
+
+    def read(self) -> Ledger:
+        """The ledger at the log's end."""
+        with self.lock:
+            ledger = self.fold.ledger
+            events = self.store.read(self.id, ledger.position)
+            if events:
+                self.fold.advance(events)
+            return ledger
+
+    def append(self, events: Sequence[Event], expect: int | None = None) -> None:
+        """Write events, and fold them with whatever others wrote before them."""
+        with self.lock:
+            position = self.store.append(self.id, events, expect)
+            if position == self.fold.ledger.position + len(events):
+                self.fold.advance(events)
+            else:
+                self.read()
+
+    def refold(self) -> None:
+        """Drop what was folded and read the log again: the way back after an interruption at any moment."""
+        with self.lock:
+            self.fold = Fold(self.spec.problem, self.searcher, self.scheduler)
+            self.read()
+
+    def open_trials(self, count: int, limit: int | None) -> list[Assignment]:
+        """Put up to `count` trials into this process's hands; no new one past `limit` trials in all."""
+        with self.lock:
+            while True:
+                self.read()
+                claimant = Claimant(self.worker, time.time())
+                events = openings(self.fold, self.spec.seed, claimant, count, limit)
+                if not events:
+                    return []
+                try:
+                    self.append(events, _first_new(events))
+                except Conflict:
+                    continue  # another worker was faster: read on, and try again
+                for event in events:
+                    self._claims[event.number] = event.attempt
+                if self._keeper is None and self.store.shared:
+                    self._keeper = keep_renewed(self, self.store.lease / 4)
+                trials = self.fold.ledger.trials
+                return [self.assignment(trials[event.number]) for event in events]
+
+    def answer(self, message: Message) -> Decision:
+        """Take a message from a running trial into the log; whether the trial goes on."""
+        with self.lock:
+            try:
+                if message.kind is Kind.REPORT:
+                    return self._reported(message)
+                if message.kind is Kind.CHECKPOINT:
+                    self._checkpointed(message)
+                else:
+                    self.end(message)
+                return Decision.CONTINUE
+            except LeaseLost:
+                self._claims.pop(message.number, None)
+                return Decision.STOP
+
+    def _reported(self, message: Message) -> Decision:
+        events = self._suggested(message)
+        values = message.values or ()
+        events.append(
+            Reported(message.number, message.attempt, message.step, values, message.metrics, at=time.time())
+        )
+        self.append(events)
+        trial = self.fold.ledger.trials[message.number]
+        return self.scheduler.decide(self.fold.schedule_state, trial)
+
+    def _checkpointed(self, message: Message) -> None:
+        name = message.file or ""
+        self.append([Checkpointed(message.number, message.attempt, message.step, name, at=time.time())])
+        folder = self.context.checkpoints
+        if folder is not None:
+            drop_older(Path(folder), name)
+
+    def end(self, message: Message) -> None:
+        """Write how an attempt ended. Raises LeaseLost when it no longer held its trial."""
+        number, attempt, at = message.number, message.attempt, time.time()
+        events = self._suggested(message)
+        state = message.state
+        if state is TrialState.PAUSED:
+            events.append(Paused(number, attempt, message.step, at=at))
+        elif state is TrialState.WAITING or state is None:
+            events = [Released(number, attempt, self.worker, message.error or "", at=at)]
+        else:
+            values = message.values
+            reports = self.fold.ledger.trials[number].reports
+            if values is None and state is TrialState.STOPPED and reports:
+                values = reports[-1].values
+            events.append(
+                Finished(
+                    number, attempt, state, values, message.error, message.constraints, message.user_attrs, at=at
+                )
+            )
+        self.append(events)
+        self._claims.pop(number, None)
+
+    def _suggested(self, message: Message) -> list[Event]:
+        """What a define-by-run objective has asked for, when it is not what the log holds already."""
+        params = message.params
+        if params is None:
+            return []
+        ledger = self.fold.ledger
+        domains = {n: d for n, d in message.domains.items() if ledger.domains.get(n) != d}
+        if not domains and params == ledger.trials[message.number].params:
+            return []
+        return [Suggested(message.number, message.attempt, params, domains, at=time.time())]
+
+    def assignment(self, trial: Trial) -> Assignment:
+        """The trial as a unit of work: with its newest checkpoint, and what the user asked for."""
+        ledger = self.fold.ledger
+        checkpoint = ledger.checkpoints.get(trial.number)
+        if checkpoint is None and trial.parent is not None:
+            checkpoint = ledger.checkpoints.get(trial.parent)
+        folder = self.context.checkpoints
+        path = None
+        if checkpoint is not None and folder is not None:
+            path = checkpoint_path(Path(folder), checkpoint.file)
+        return Assignment(
+            trial,
+            ledger.domains,
+            trial.params if trial.source is Source.QUEUE else _NOTHING,
+            None if path is None else str(path),
+            checkpoint.step if checkpoint is not None and path is not None else 0,
+            self.spec.seed,
+        )
+
+    def renew(self) -> None:
+        """Renew the leases of the trials that this process runs; called from beside the training code."""
+        self.store.renew(self.id, list(self._claims.items()))
+
+    def put_back(self) -> int:
+        """Free trials whose worker is gone, for anyone to claim; how many were freed."""
+        count = 0
+        with self.lock:
+            for number, attempt in self.store.renew(self.id, list(self._claims.items())).lapsed:
+                try:
+                    released = Released(number, attempt, self.worker, "its worker is gone", at=time.time())
+                    self.append([released])
+                    count += 1
+                except (Conflict, LeaseLost):
+                    continue  # another worker has freed it, or it ended after all
+        return count
+
+    def close(self) -> None:
+        """Renew no more leases."""
+        if self._keeper is not None:
+            self._keeper.set()
+            self._keeper = None
+
+
+_NOTHING: dict[str, Any] = {}
+
+
+def _first_new(events: Sequence[Opening]) -> int | None:
+    return next((event.number for event in events if isinstance(event, Created)), None)
+
+
+def _context(spec: StudySpec, checkpoints: str | None) -> Context:
+    problem = spec.problem
+    return Context(
+        names=tuple(objective.name for objective in problem.objectives),
+        space=problem.space,
+        high=None if problem.fidelity is None else problem.fidelity.high,
+        checkpoints=checkpoints,
+    )

@@ -1,0 +1,186 @@
+"""What happens next, as pure functions of what is known: who runs, and with which configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tunesmith._rng import Rng
+from tunesmith.errors import SpaceError
+from tunesmith.kernel.advance import Fold
+from tunesmith.record.assignment import Resume, Start
+from tunesmith.record.codec import dumps, loads
+from tunesmith.record.event import Claimed, Created, Resumed
+from tunesmith.record.trial import Source, Trial, TrialState
+from tunesmith.search._base import Ask, Searcher
+from tunesmith.space.space import Space
+
+Opening = Created | Claimed | Resumed
+"""The events that put a trial into a worker's hands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a proposal may know: the states at one log position, and the trials proposed since."""
+
+    searcher: Searcher[Any]
+    search_state: Any
+    space: Space
+    declared: bool
+    number: int
+    pending: tuple[Trial, ...]
+    fresh: bool  # whether nothing was chosen by the searcher or by default yet
+    seen: int
+    seed: int
+    trials: list[Trial]
+
+    def after(self, trial: Trial) -> Outlook:
+        """The outlook of the next proposal of the same batch."""
+        return replace(
+            self,
+            search_state=self.searcher.tell(self.search_state, trial),
+            number=self.number + 1,
+            pending=(*self.pending, trial),
+            fresh=self.fresh and trial.source is Source.QUEUE,
+        )
+
+
+def outlook(fold: Fold, seed: int) -> Outlook:
+    """The outlook at the fold's position."""
+    ledger = fold.ledger
+    return Outlook(
+        fold.searcher,
+        fold.search_state,
+        ledger.space,
+        ledger.problem.space is not None,
+        len(ledger.trials),
+        ledger.pending,
+        ledger.chosen == 0,
+        ledger.position,
+        seed,
+        ledger.trials,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who takes the trial, and when; without a worker it is left waiting."""
+
+    worker: str | None
+    at: float
+
+
+def propose(
+    view: Outlook,
+    claimant: Claimant,
+    start: Start | None = None,
+    fixed: Mapping[str, Any] | None = None,
+) -> Created | None:
+    """The next trial; None when the searcher has nothing left to propose.
+
+    The configuration of defaults comes first, so that every result is stated against it. `fixed` values
+    are the user's; the searcher fills in the others. Raises SpaceError for values outside the space.
+    """
+    budget, parent = (start.budget, start.parent) if start is not None else (None, None)
+    source = Source.SEARCHER if fixed is None else Source.QUEUE
+    params: Mapping[str, Any] | None = None
+    memo = None
+    if view.fresh and view.declared and fixed is None and parent is None:
+        params = view.space.default_params()
+        source = Source.SEARCHER if params is None else Source.DEFAULT
+    if params is None:
+        ask = Ask(
+            number=view.number,
+            space=view.space,
+            pending=view.pending,
+            rng=Rng(view.seed, view.number),
+            budget=budget,
+            parent=None if parent is None else view.trials[parent],
+        )
+        proposal = view.searcher.ask(view.search_state, ask)
+        if proposal is None and fixed is None:
+            return None
+        unit = view.space.center_row() if proposal is None else proposal.unit
+        if proposal is not None and proposal.memo is not None:
+            memo = loads(dumps(proposal.memo))  # as it will be when it comes back from the log
+        params = view.space.decode(unit) if fixed is None else _with_fixed(view, fixed, unit)
+    return Created(
+        view.number,
+        0 if claimant.worker is None else 1,
+        at=claimant.at,
+        params=params,
+        source=source,
+        memo=memo,
+        budget=budget,
+        parent=parent,
+        seen=view.seen,
+        worker=claimant.worker,
+        fixed=fixed,
+    )
+
+
+def _with_fixed(view: Outlook, fixed: Mapping[str, Any], unit: list[float]) -> dict[str, Any]:
+    """The user's values, and the proposal's for what the user left open."""
+    if not view.declared:
+        return {**view.space.decode(unit), **fixed}
+    params = view.space.complete(fixed, unit)
+    if not view.space.feasible(params):
+        raise SpaceError(
+            f"the configuration {params!r} breaks a constraint of the space: change it, or the constraint"
+        )
+    return params
+
+
+def openings(fold: Fold, seed: int, claimant: Claimant, count: int, limit: int | None) -> list[Opening]:
+    """Up to `count` trials to be put into a worker's hands now; no new one past `limit` trials in all.
+
+    Waiting trials come first, then what the scheduler plans. Each proposal knows of those before it.
+    """
+    ledger = fold.ledger
+    worker = claimant.worker or ""
+    events: list[Opening] = [
+        Claimed(number, ledger.waiting[number].attempt + 1, at=claimant.at, worker=worker)
+        for number in sorted(ledger.waiting)[:count]
+    ] if ledger.waiting else []  # fmt: skip
+    if len(events) == count:
+        return events
+    scheduler, schedule_state = fold.scheduler, fold.schedule_state
+    view = outlook(fold, seed)
+    while True:
+        plan = scheduler.plan(schedule_state, view.number)
+        if isinstance(plan, Start):
+            if limit is not None and view.number >= limit:
+                return events
+            created = propose(view, claimant, plan)
+            if created is None:
+                return events
+            events.append(created)
+        elif isinstance(plan, Resume):
+            attempt = ledger.trials[plan.number].attempt + 1
+            events.append(Resumed(plan.number, attempt, at=claimant.at, worker=worker, budget=plan.budget))
+        else:
+            return events
+        if len(events) == count:
+            return events
+        trial = opened(events[-1], ledger.trials)
+        schedule_state = scheduler.tell(schedule_state, trial)
+        if isinstance(plan, Start):
+            view = view.after(trial)
+
+
+def opened(event: Opening, trials: list[Trial]) -> Trial:
+    """The trial's record once `event` is in the log."""
+    if isinstance(event, Created):
+        return Trial(
+            number=event.number,
+            state=event.becomes,
+            params=event.params,
+            budget=event.budget,
+            attempt=event.attempt,
+            parent=event.parent,
+            memo=event.memo,
+            source=event.source,
+        )
+    trial = replace(trials[event.number], state=TrialState.RUNNING, attempt=event.attempt)
+    return replace(trial, budget=event.budget) if isinstance(event, Resumed) else trial

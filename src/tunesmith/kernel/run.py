@@ -1,0 +1,226 @@
+"""The loop that keeps workers busy: the only place where trials are started, watched and ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tunesmith import _check
+from tunesmith.errors import ObjectiveError, StudyAborted
+from tunesmith.execute._base import Executor
+from tunesmith.execute.serial import SerialExecutor
+from tunesmith.kernel.callback import AnyCallback, Callback, as_callback
+from tunesmith.kernel.cursor import Cursor
+from tunesmith.kernel.stop import Progress, StopRule, Timeout
+from tunesmith.kernel.study import Study
+from tunesmith.kernel.trial import TrialHandle
+from tunesmith.kernel.worker import WorkerFactory
+from tunesmith.record.assignment import Assignment, Decision, Kind, Message
+from tunesmith.record.trial import Trial, TrialState
+
+_ALIKE = 10  # that many first failures of one kind, and no success: the configurations are not at fault
+_POLL = 0.25
+
+
+def run(
+    study: Study,
+    objective: Callable[[TrialHandle], Any],
+    n_trials: int | None = None,
+    *,
+    timeout: float | str | None = None,
+    stop: StopRule | None = None,
+    workers: int = 1,
+    callbacks: Sequence[AnyCallback] = (),
+    retries: int = 0,
+    trial_timeout: float | str | None = None,
+) -> None:
+    """Run `objective` on trial after trial until the study holds `n_trials`, or a rule says stop.
+
+    One worker without `trial_timeout` runs in this process; otherwise each worker is a process of its own.
+    `retries`: how often a trial whose worker died is run again. Ctrl-C lets running trials finish; a second
+    one puts them back. Raises SettingError for wrong arguments, ObjectiveError for an objective that breaks
+    its contract or cannot be sent, StudyAborted when the first ten trials all fail alike.
+    """
+    if not callable(objective):
+        raise ObjectiveError(f"the objective must be a function that takes a trial, got {objective!r}")
+    workers = _check.integer("workers", workers, 1)
+    retries = _check.integer("retries", retries, 0)
+    if n_trials is not None:
+        study.extend(_check.integer("n_trials", n_trials, 1))
+    rule = stop
+    if timeout is not None:
+        limit = Timeout(timeout)
+        rule = limit if rule is None else rule | limit
+    factory = WorkerFactory(objective, study.cursor.context)
+    executor = _executor(factory, workers, trial_timeout)
+    try:
+        _Run(study, executor, rule, [as_callback(c) for c in callbacks], retries).go()
+    finally:
+        executor.close()
+
+
+def _executor(factory: WorkerFactory, workers: int, trial_timeout: float | str | None) -> Executor:
+    if workers == 1 and trial_timeout is None:
+        return SerialExecutor(factory())
+    from tunesmith.execute.process import ProcessExecutor
+
+    limit = None if trial_timeout is None else _check.seconds("trial_timeout", trial_timeout)
+    return ProcessExecutor(factory, workers, trial_timeout=limit)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: which trials are under way, and why it ends."""
+
+    study: Study
+    executor: Executor
+    rule: StopRule | None
+    callbacks: list[Callback]
+    retries: int
+    started: float = field(default_factory=time.monotonic)
+    busy: dict[int, Assignment] = field(default_factory=dict)
+    reason: str | None = None
+    ends: int = 0
+    failure: str | None = None  # the one way in which every trial of this run has failed so far
+    raising: Exception | None = None
+    polled: float = 0.0
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the study stands."""
+        return self.study.cursor
+
+    def go(self) -> None:
+        """Keep workers busy until there is nothing left to do."""
+        self.study.stopping = False
+        put_back = self.cursor.put_back()
+        limit = self.cursor.read().n_trials
+        for callback in self.callbacks:
+            callback.started(self.study, limit, self.executor.slots, put_back)
+        while True:
+            try:
+                self._fill()
+                if not self.busy:
+                    if self.reason is None and self.raising is None and self.cursor.put_back():
+                        continue  # another driver died while we were at work: take its trials over
+                    break
+                self.executor.wait(_POLL, self._answer)
+                self._poll()
+            except KeyboardInterrupt:
+                self._interrupted()
+        reason = self.reason or "nothing is left to try"
+        for callback in self.callbacks:
+            callback.closed(self.study, reason)
+        if self.raising is not None:
+            raise self.raising
+
+    def _fill(self) -> None:
+        """Give every free slot a trial, unless the run is to end."""
+        free = self.executor.slots - len(self.busy)
+        while free > 0 and not self._done():
+            opened = self.cursor.open_trials(1, self.cursor.fold.ledger.n_trials)
+            if not opened:
+                if self.reason is None and not self.busy:
+                    self.reason = self._exhausted()
+                return
+            for assignment in opened:
+                self.busy[assignment.number] = assignment
+                self.executor.submit(assignment)
+                for callback in self.callbacks:
+                    callback.opened(self.study, assignment.trial)
+            free -= len(opened)
+
+    def _done(self) -> bool:
+        if self.raising is not None or self.reason is not None:
+            return True
+        if self.study.stopping:
+            self.reason = "stop() was called"
+        elif self.rule is not None:
+            ledger = self.cursor.fold.ledger
+            self.reason = self.rule.reason(
+                Progress(
+                    created=len(ledger.trials),
+                    finished=ledger.finished,
+                    seconds=time.monotonic() - self.started,
+                    sign=ledger.signs[0],
+                    best=ledger.best,
+                    since_best=ledger.since_best,
+                )
+            )
+        return self.reason is not None
+
+    def _exhausted(self) -> str | None:
+        ledger = self.cursor.fold.ledger
+        if ledger.n_trials is not None and len(ledger.trials) >= ledger.n_trials:
+            return f"all {ledger.n_trials} trials are done"
+        return None
+
+    def _poll(self) -> None:
+        now = time.monotonic()
+        if now - self.polled < _POLL:
+            return
+        self.polled = now
+        for callback in self.callbacks:
+            callback.waiting(self.study)
+
+    def _answer(self, message: Message) -> Decision:
+        """Take a message into the log, and tell who wants to know."""
+        if message.kind is not Kind.END:
+            decision = self.cursor.answer(message)
+            if message.kind is Kind.REPORT:
+                for callback in self.callbacks:
+                    callback.reported(self.study, self.cursor.fold.ledger.trials[message.number])
+            return decision
+        assignment = self.busy.pop(message.number)
+        if message.died and message.state is TrialState.FAILED and assignment.trial.attempt <= self.retries:
+            message = replace(message, state=TrialState.WAITING)
+        self.cursor.answer(message)
+        trial = self.cursor.fold.ledger.trials[message.number]
+        if message.attempt == trial.attempt:
+            self._judge(trial, message)
+        for callback in self.callbacks:
+            callback.ended(self.study, trial)
+        return Decision.CONTINUE
+
+    def _judge(self, trial: Trial, message: Message) -> None:
+        """Whether the failures of this run say that the configurations are not at fault."""
+        self.ends += 1
+        if trial.state is not TrialState.FAILED:
+            self.failure = None
+            return
+        lines = (trial.error or "").strip().splitlines() or ["unknown error"]
+        if message.wrong:
+            self.raising = ObjectiveError(f"trial {trial.number}: {lines[-1]}")
+        elif self.ends == 1:
+            self.failure = lines[-1]
+        elif self.failure != lines[-1]:
+            self.failure = None
+        if self.failure is not None and self.ends >= _ALIKE:
+            self.raising = StudyAborted(
+                f"the first {self.ends} trials all failed alike, so the configurations are not at fault: "
+                f"{self.failure}\nThe traceback of trial {trial.number}:\n{trial.error}"
+            )
+
+    def _interrupted(self) -> None:
+        """First Ctrl-C: start nothing more. In this process, or the second time: put running trials back."""
+        first = self.reason is None
+        self.reason = "interrupted"
+        self.cursor.refold()
+        if first and self.executor.slots > 1:
+            return
+        for number in list(self.busy):
+            self.executor.stop(number)
+            assignment = self.busy.pop(number)
+            trial = self.cursor.fold.ledger.trials[number]
+            if trial.state is TrialState.RUNNING and trial.attempt == assignment.trial.attempt:
+                self.cursor.answer(
+                    Message(
+                        number=number,
+                        attempt=trial.attempt,
+                        kind=Kind.END,
+                        state=TrialState.WAITING,
+                        error="interrupted",
+                    )
+                )

@@ -1,0 +1,212 @@
+"""The study, as its user holds it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, overload
+
+from tunesmith.errors import Conflict, NoTrial, SettingError
+from tunesmith.kernel import replay as replaying
+from tunesmith.kernel.cursor import Cursor
+from tunesmith.kernel.measure import flaw, measured
+from tunesmith.kernel.plan import Claimant, outlook, propose
+from tunesmith.kernel.trial import TrialHandle, decision, ended
+from tunesmith.kernel.view import Reading
+from tunesmith.record.assignment import Decision, Message
+from tunesmith.record.codec import dumps, loads
+from tunesmith.record.event import Created, Event, Extended, Finished, Noted, Reported
+from tunesmith.record.ledger import Ledger
+from tunesmith.record.trial import Source, Trial, TrialState
+
+
+class Study(Reading):
+    """A search under way: ask it for trials, tell it their values, or let it run an objective.
+
+    Made by `ts.create_study`, `ts.load_study` and `ts.tune`. Any number of processes may hold a study of one
+    store; each reads what the others have written before it answers. Threads may share one Study.
+    """
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.spec = cursor.spec
+        self.cursor = cursor
+        self.stopping = False
+        self._handles: dict[int, TrialHandle] = {}
+
+    def _read(self) -> Ledger:
+        return self.cursor.read()
+
+    @overload
+    def ask(self) -> TrialHandle: ...
+    @overload
+    def ask(self, n: int) -> list[TrialHandle]: ...
+    def ask(self, n: int | None = None) -> TrialHandle | list[TrialHandle]:
+        """The next trial to run, claimed for this process; with `n`, a list of up to n of them.
+
+        Enqueued and interrupted trials come first. Raises NoTrial when the searcher has nothing left, or
+        the scheduler waits for running trials.
+        """
+        assignments = self.cursor.open_trials(1 if n is None else n, None)
+        if not assignments:
+            raise NoTrial(
+                f"study {self.name!r} has no trial to give: the searcher has proposed all it can, or the "
+                "scheduler waits for running trials to be told"
+            )
+        handles = []
+        context = replace(self.cursor.context, raises=False)
+        for assignment in assignments:
+            handle = TrialHandle(assignment, context, self.cursor.answer)
+            self._handles[assignment.number] = handle
+            handles.append(handle)
+        return handles[0] if n is None else handles
+
+    def tell(
+        self,
+        trial: TrialHandle | Trial | int,
+        value: Any = None,
+        *,
+        state: TrialState | str | None = None,
+        error: str | None = None,
+    ) -> Trial:
+        """Record how a trial ended; the trial's record. Told twice alike, it changes nothing.
+
+        `value`: a number, or as many as there are objectives (a dict, or a sequence in their order). Without
+        one, the trial's last report counts when the scheduler has stopped or paused it. `state="FAILED"`
+        (with `error`) records a failure, as NaN does. Raises ObjectiveError for what is not a number, and
+        LeaseLost when the trial was given to another worker meanwhile; the value is kept as evidence then.
+        """
+        number = trial if isinstance(trial, int) else trial.number
+        with self.cursor.lock:
+            ledger = self._read()
+            if not 0 <= number < len(ledger.trials):
+                raise NoTrial(f"study {self.name!r} has no trial {number}: its numbers are 0 to {len(ledger.trials) - 1}")
+            handle = self._handles.get(number)
+            if handle is None:
+                assignment = self.cursor.assignment(ledger.trials[number])
+                handle = TrialHandle(assignment, replace(self.cursor.context, raises=False), self.cursor.answer)
+            self.cursor.end(self._told(handle, value, state, error))
+            self._handles.pop(number, None)
+            return self.cursor.fold.ledger.trials[number]
+
+    def _told(
+        self, handle: TrialHandle, value: Any, state: TrialState | str | None, error: str | None
+    ) -> Message:
+        names = self.cursor.context.names
+        if state is not None:
+            state = TrialState(str(state).upper())
+        if state is TrialState.FAILED or error is not None:
+            return ended(handle, TrialState.FAILED, error=error or "told as failed")
+        if value is None:
+            if handle.should_stop:
+                halted = decision(handle) is Decision.PAUSE
+                return ended(handle, TrialState.PAUSED if halted else TrialState.STOPPED)
+            last = self.cursor.fold.ledger.trials[handle.number].reports
+            if state is TrialState.STOPPED:
+                return ended(handle, TrialState.STOPPED)
+            if not last:
+                raise SettingError(f"trial {handle.number} was told without a value, and has reported none")
+            return ended(handle, TrialState.COMPLETE, values=last[-1].values)
+        values = measured(value, names).values
+        problem = flaw(values, names)
+        if problem is not None:
+            return ended(handle, TrialState.FAILED, error=problem)
+        return ended(handle, state or TrialState.COMPLETE, values=values)
+
+    def enqueue(self, params: Mapping[str, Any]) -> Trial:
+        """Have this configuration tried next; what is left out is filled in by the searcher.
+
+        Raises SpaceError for names and values outside the space.
+        """
+        with self.cursor.lock:
+            while True:
+                self._read()
+                created = propose(outlook(self.cursor.fold, self.spec.seed), Claimant(None, time.time()), None, dict(params))
+                if created is None:
+                    raise NoTrial("nothing was proposed")
+                try:
+                    self.cursor.append([created], created.number)
+                except Conflict:
+                    continue
+                return self.cursor.fold.ledger.trials[created.number]
+
+    def add_trial(
+        self,
+        params: Mapping[str, Any],
+        value: Any = None,
+        *,
+        state: TrialState | str = TrialState.COMPLETE,
+        reports: Mapping[int, Any] | None = None,
+        constraints: Mapping[str, float] | None = None,
+        user_attrs: Mapping[str, Any] | None = None,
+        error: str | None = None,
+    ) -> Trial:
+        """Import a trial that was run elsewhere, finished; searchers learn from it like from any other.
+
+        `reports` maps steps to values. Raises SpaceError for parameters outside a declared space.
+        """
+        names = self.cursor.context.names
+        space = self.spec.problem.space
+        checked = dict(params) if space is None else space.check(params)
+        values = None if value is None else measured(value, names).values
+        if values is None and TrialState(state) is TrialState.COMPLETE:
+            raise SettingError("a complete trial has a value: give value=, or state='FAILED'")
+        with self.cursor.lock:
+            while True:
+                number = len(self._read().trials)
+                at = time.time()
+                events: list[Event] = [
+                    Created(number, 1, at=at, params=checked, source=Source.IMPORT, worker=self.cursor.worker,
+                            seen=self.cursor.fold.ledger.position)
+                ]  # fmt: skip
+                for step, reported in sorted((reports or {}).items()):
+                    report = measured(reported, names)
+                    events.append(Reported(number, 1, step, report.values, report.metrics, at=at))
+                events.append(
+                    Finished(number, 1, TrialState(state), values, error, constraints or {}, user_attrs or {}, at=at)
+                )
+                try:
+                    self.cursor.append(events, number)
+                except Conflict:
+                    continue
+                return self.cursor.fold.ledger.trials[number]
+
+    def optimize(self, objective: Callable[[TrialHandle], Any], n_trials: int | None = None, **options: Any) -> None:
+        """Run `objective` on trial after trial, until the study holds `n_trials` in all, or a rule ends it.
+
+        `options` are those of `tunesmith.kernel.run.run`: timeout, stop, workers, callbacks, retries,
+        trial_timeout.
+        """
+        from tunesmith.kernel.run import run
+
+        run(self, objective, n_trials, **options)
+
+    def stop(self) -> None:
+        """End the run under way when its running trials are done; for callbacks and objectives."""
+        self.stopping = True
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Keep a JSON value with the study."""
+        with self.cursor.lock:
+            self.cursor.append([Noted(-1, 0, key, loads(dumps(value)), at=time.time())])
+
+    def extend(self, n_trials: int | None) -> None:
+        """Set the study's total number of trials anew."""
+        with self.cursor.lock:
+            if self._read().n_trials != n_trials:
+                self.cursor.append([Extended(-1, 0, n_trials, at=time.time())])
+
+    def replay(self) -> replaying.Replay:
+        """Ask for every proposal again from the log, and say whether each came out bit for bit as it did."""
+        cursor = self.cursor
+        events = cursor.store.read(cursor.id)
+        return replaying.replay(events, self.spec, cursor.searcher, cursor.scheduler)
+
+    def close(self) -> None:
+        """Stop renewing leases, for a study that is not needed any more."""
+        self.cursor.close()
+
+    def __repr__(self) -> str:
+        ledger = self.cursor.fold.ledger
+        return f"Study({self.name!r}, {len(ledger.trials)} trials, {ledger.states[TrialState.COMPLETE]} complete)"
+

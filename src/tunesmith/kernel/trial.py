@@ -1,0 +1,294 @@
+"""The handle that an objective gets: what it may ask of its trial, and tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from tunesmith._rng import uniform
+from tunesmith.errors import ObjectiveError, SettingError
+from tunesmith.execute._base import Send
+from tunesmith.kernel.measure import measured
+from tunesmith.record.assignment import Assignment, Decision, Kind, Message
+from tunesmith.record.codec import dumps
+from tunesmith.record.trial import TrialState
+from tunesmith.space.domain import Categorical, Domain, Float, Int
+from tunesmith.space.space import Space
+from tunesmith.store.checkpoints import write_checkpoint
+
+T = TypeVar("T")
+_MISSING = object()
+_NO_DOMAINS: dict[str, Domain] = {}
+
+
+class TrialEnded(BaseException):
+    """Ends an objective from inside `report`. Not an Exception, so that `except Exception` lets it pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all trials of a study share: travels to workers with the objective."""
+
+    names: tuple[str, ...]
+    space: Space | None = None
+    high: int | None = None  # the fidelity's largest budget
+    checkpoints: str | None = None  # the folder for them
+    raises: bool = True  # whether `report` ends a stopped trial by itself
+
+
+@lru_cache(maxsize=4096)
+def _float(low: float, high: float, step: float | None, log: bool) -> Float:
+    return Float(low, high, step=step, log=log)
+
+
+@lru_cache(maxsize=4096)
+def _int(low: int, high: int, step: int | None, log: bool) -> Int:
+    return Int(low, high, step=step, log=log)
+
+
+@lru_cache(maxsize=4096)
+def _categorical(choices: tuple[tuple[type, Any], ...]) -> Categorical:
+    return Categorical([choice for _, choice in choices])
+
+
+class TrialHandle:
+    """A running trial, as its objective sees it.
+
+    `params` holds the configuration (Python objects for labelled choices), `number` counts from 0, `budget`
+    is how far the scheduler lets the trial run for now (None: to its end).
+    """
+
+    __slots__ = (
+        "_assignment", "_asked", "_constraints", "_context", "_decision", "_domains", "_last", "_params",
+        "_proposed", "_send", "_step", "_user_attrs", "budget", "number",
+    )  # fmt: skip
+
+    def __init__(self, assignment: Assignment, context: Context, send: Send) -> None:
+        trial = assignment.trial
+        self.number = trial.number
+        self.budget = trial.budget
+        self._assignment = assignment
+        self._context = context
+        self._send = send
+        self._proposed = trial.params
+        self._params: dict[str, Any] | None = None
+        self._asked: dict[str, Any] = {}
+        self._domains: dict[str, Domain] = {}
+        self._constraints: dict[str, float] = {}
+        self._user_attrs: dict[str, Any] = {}
+        self._decision = Decision.CONTINUE
+        self._step = 0
+        self._last: tuple[float, ...] | None = None
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The configuration: the declared parameters that are active, and what was suggested so far."""
+        if self._params is None:
+            space = self._context.space
+            self._params = {} if space is None else space.objects(self._proposed)
+        return self._params
+
+    def __getitem__(self, name: str) -> Any:
+        return self.params[name]
+
+    @property
+    def config(self) -> Any:
+        """The configuration as an instance of the dataclass that declared the space."""
+        space = self._context.space
+        if space is None:
+            raise SettingError("trial.config needs a space declared by a dataclass; this study has none")
+        return space.config(self._proposed)
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the scheduler wants the trial to end or pause. Inside a run, `report` sees to it by itself."""
+        return self._decision is not Decision.CONTINUE
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """A number between `low` and `high`, both included; the same whenever it is asked for again.
+
+        Raises SpaceError for a range that cannot be, ObjectiveError when `name` had another range before.
+        """
+        value: float = self._suggest(name, _float(low, high, step, log))
+        return value
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """A whole number between `low` and `high`, both included. Raises as `suggest_float`."""
+        value: int = self._suggest(name, _int(low, high, None if step == 1 else step, log))
+        return value
+
+    @overload
+    def suggest_categorical(self, name: str, choices: Sequence[T]) -> T: ...
+    @overload
+    def suggest_categorical(self, name: str, choices: Mapping[str, T]) -> T: ...
+    def suggest_categorical(self, name: str, choices: Sequence[T] | Mapping[str, T]) -> T:
+        """One of `choices`; objects that JSON cannot hold are best given as {label: object}."""
+        try:
+            domain = _categorical(tuple((type(choice), choice) for choice in choices)) \
+                if not isinstance(choices, Mapping) else Categorical(choices)  # fmt: skip
+        except TypeError:  # not hashable: lists, arrays
+            domain = Categorical(choices)
+        value: T = domain.object(self._suggest(name, domain))
+        return value
+
+    def _suggest(self, name: str, domain: Domain) -> Any:
+        asked = self._asked
+        if name in asked:
+            return self._asked_again(name, domain)
+        space = self._context.space
+        if space is not None and name in self._proposed:
+            return self._proposed[name]
+        proposed = self._proposed.get(name, _MISSING)
+        known = self._assignment.domains.get(name)
+        if proposed is not _MISSING and (known is domain or known == domain):
+            value = proposed
+        else:
+            value = self._draw(name, domain, proposed)
+            if known != domain:
+                self._domains[name] = domain
+        asked[name] = value
+        return value
+
+    def _draw(self, name: str, domain: Domain, proposed: Any) -> Any:
+        """The value of a parameter that is new, or whose range has changed since it was proposed."""
+        fixed = self._assignment.fixed
+        if name in fixed:
+            return domain.cast(fixed[name])
+        if proposed is not _MISSING and domain.contains(proposed):
+            return domain.cast(proposed)
+        return domain.from_unit(domain.draw(uniform(self._assignment.seed, self.number, name)))
+
+    def _asked_again(self, name: str, domain: Domain) -> Any:
+        before = self._domains.get(name) or self._assignment.domains.get(name)
+        if before is not None and before != domain:
+            raise ObjectiveError(
+                f"parameter {name!r} was suggested as {before!r} and then as {domain!r} in one trial: "
+                "give the second one another name"
+            )
+        return self._asked[name]
+
+    def report(self, value: Any, step: int | None = None) -> None:
+        """Tell what was measured on the way: a number, or {name: number}; `step` counts on from the last one.
+
+        Inside a run the trial ends here when the scheduler says so. A step that was reported before, in an
+        earlier attempt of this trial, is passed over. Raises ObjectiveError for what is not a number.
+        """
+        self._step = self._step + 1 if step is None else int(step)
+        values, metrics = measured(value, self._context.names)
+        self._last = values
+        reports = self._assignment.trial.reports
+        if reports and self._step <= reports[-1].step:
+            return
+        params, domains = asked(self)
+        self._decision = self._send(
+            Message(
+                number=self.number,
+                attempt=self._assignment.trial.attempt,
+                kind=Kind.REPORT,
+                step=self._step,
+                values=values,
+                metrics=metrics,
+                params=params,
+                domains=domains,
+            )
+        )
+        if self._decision is not Decision.CONTINUE and self._context.raises:
+            raise TrialEnded
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Keep a JSON value with the trial's record. Raises SettingError for what JSON cannot hold."""
+        dumps(value)
+        self._user_attrs[key] = value
+
+    def constraint(self, name: str, value: float) -> None:
+        """Record an outcome constraint: the trial is feasible when `value` <= 0."""
+        self._constraints[name] = measured(value, (name,)).values[0]
+
+    def save_checkpoint(self, data: bytes | str | Path, step: int | None = None) -> None:
+        """Store a checkpoint: bytes, or the path of a file. A resumed trial, and a child of this one, starts from it.
+
+        It is on disk, whole, before this returns; what was stored before stays until then.
+        """
+        folder = self._context.checkpoints
+        if folder is None:
+            raise SettingError("checkpoints need a study with a store on disk: give it name=, or storage=")
+        name = write_checkpoint(Path(folder), self.number, self._assignment.trial.attempt, data)
+        at = self._step if step is None else int(step)
+        self._decision = self._send(
+            Message(
+                number=self.number,
+                attempt=self._assignment.trial.attempt,
+                kind=Kind.CHECKPOINT,
+                step=at,
+                file=name,
+            )
+        )
+
+    def load_checkpoint(self) -> bytes | None:
+        """The newest checkpoint of this trial, or of its parent when it has none; None when there is none."""
+        assignment = self._assignment
+        if assignment.checkpoint is None:
+            return None
+        self._step = assignment.checkpoint_step
+        return Path(assignment.checkpoint).read_bytes()
+
+
+def asked(handle: TrialHandle) -> tuple[dict[str, Any] | None, dict[str, Domain]]:
+    """What a define-by-run objective has asked for, None when that is just what was proposed."""
+    if handle._context.space is not None or (not handle._domains and handle._asked == handle._proposed):
+        return None, _NO_DOMAINS
+    return dict(handle._asked), dict(handle._domains)
+
+
+def ended(
+    handle: TrialHandle,
+    state: TrialState,
+    *,
+    values: tuple[float, ...] | None = None,
+    error: str | None = None,
+    wrong: bool = False,
+) -> Message:
+    """The message that ends this attempt."""
+    params, domains = asked(handle)
+    return Message(
+        number=handle.number,
+        attempt=handle._assignment.trial.attempt,
+        kind=Kind.END,
+        state=state,
+        step=handle._step,
+        values=values,
+        error=error,
+        wrong=wrong,
+        params=params,
+        domains=domains,
+        constraints=handle._constraints,
+        user_attrs=handle._user_attrs,
+    )
+
+
+def resume(handle: TrialHandle, assignment: Assignment, send: Send) -> None:
+    """Go on under a new claim: the trial was paused, and continues where it stands."""
+    handle._assignment = assignment
+    handle._send = send
+    handle._decision = Decision.CONTINUE
+    handle.budget = assignment.trial.budget
+
+
+def decision(handle: TrialHandle) -> Decision:
+    """What the scheduler said last."""
+    return handle._decision
+
+
+def reached(handle: TrialHandle) -> int:
+    """The last step measured, reported or not."""
+    return handle._step
+
+
+def last_values(handle: TrialHandle) -> tuple[float, ...] | None:
+    """The values measured last, None before the first report."""
+    return handle._last

@@ -1,0 +1,138 @@
+"""The reading side of a study: what is in the log, as people and programs want to see it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from tunesmith import _optional
+from tunesmith.errors import NoTrial
+from tunesmith.record.ledger import Ledger
+from tunesmith.record.problem import StudySpec
+from tunesmith.record.trial import Trial, TrialState
+
+
+class Reading(ABC):
+    """What can be read of a study; always as the log stands now, whoever wrote it."""
+
+    spec: StudySpec
+
+    @abstractmethod
+    def _read(self) -> Ledger:
+        """The ledger at the log's end."""
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.spec.name
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials by number, as frozen records."""
+        return tuple(self._read().trials)
+
+    @property
+    def best_trial(self) -> Trial:
+        """The complete trial with the best measured value, a feasible one if there is any.
+
+        It is what was measured; `recommend()` says what to deploy. Raises NoTrial when none is complete.
+        """
+        ledger = self._read()
+        if len(ledger.signs) > 1:
+            raise NoTrial("a study with several objectives has no single best trial: use best_trials, the Pareto front")
+        if ledger.best is None:
+            raise NoTrial(_why_none(self.spec.name, ledger))
+        return ledger.best
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The configuration of the best trial."""
+        return dict(self.best_trial.params)
+
+    @property
+    def best_value(self) -> float:
+        """The value of the best trial."""
+        value = self.best_trial.value
+        return float("nan") if value is None else value
+
+    @property
+    def best_trials(self) -> tuple[Trial, ...]:
+        """The Pareto front: feasible complete trials that no other one is better than in every objective."""
+        return pareto(self._read())
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        """What `set_user_attr` has kept with the study."""
+        return dict(self._read().notes)
+
+    def to_pandas(self) -> Any:
+        """One row a trial: number, state, value (or values.<objective>), params.<name>, times, attributes.
+
+        Raises MissingExtra without pandas.
+        """
+        pandas = _optional.require("pandas", "pandas", "to_pandas()")
+        return pandas.DataFrame(rows(self._read()))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{self!r}</pre>"
+
+
+def rows(ledger: Ledger) -> list[dict[str, Any]]:
+    """One flat dictionary a trial, all with the same keys: for tables, CSV and data frames."""
+    names = [objective.name for objective in ledger.problem.objectives]
+    params = {name: None for trial in ledger.trials for name in trial.params}
+    attrs = {name: None for trial in ledger.trials for name in trial.user_attrs}
+    limits = {name: None for trial in ledger.trials for name in trial.constraints}
+    return [_row(trial, names, params, limits, attrs) for trial in ledger.trials]
+
+
+def _row(
+    trial: Trial, names: list[str], params: dict[str, None], limits: dict[str, None], attrs: dict[str, None]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"number": trial.number, "state": trial.state.value}
+    values = trial.values or (None,) * len(names)
+    row |= {"value": values[0]} if len(names) == 1 else {
+        f"values.{name}": value for name, value in zip(names, values, strict=True)
+    }  # fmt: skip
+    row |= {f"params.{name}": trial.params.get(name) for name in params}
+    row |= {f"constraints.{name}": trial.constraints.get(name) for name in limits}
+    row |= {f"user_attrs.{name}": trial.user_attrs.get(name) for name in attrs}
+    row |= {
+        "budget": trial.budget,
+        "step": trial.step or None,
+        "attempt": trial.attempt,
+        "parent": trial.parent,
+        "source": trial.source.value,
+        "started": trial.started,
+        "finished": trial.finished,
+        "duration": trial.duration,
+        "error": trial.error,
+    }
+    return row
+
+
+def pareto(ledger: Ledger) -> tuple[Trial, ...]:
+    """Feasible complete trials not dominated by another; of equal ones, the first."""
+    import numpy as np
+
+    from tunesmith.numeric.pareto import nondomination_ranks
+
+    done = [t for t in ledger.trials if t.state is TrialState.COMPLETE and t.losses and t.violation == 0]
+    if not done:
+        return ()
+    ranks = nondomination_ranks(np.array([trial.losses for trial in done]))
+    seen: set[tuple[float, ...] | None] = set()
+    front = []
+    for trial, rank in zip(done, ranks, strict=True):
+        if rank == 0 and trial.losses not in seen:
+            seen.add(trial.losses)
+            front.append(trial)
+    return tuple(front)
+
+
+def _why_none(name: str, ledger: Ledger) -> str:
+    failed = [trial for trial in ledger.trials if trial.state is TrialState.FAILED]
+    if not failed:
+        return f"study {name!r} has no complete trial yet ({len(ledger.trials)} trials in all)"
+    last = (failed[-1].error or "unknown").strip().splitlines()[-1]
+    return f"study {name!r} has no complete trial: {len(failed)} of {len(ledger.trials)} failed, the last with: {last}"

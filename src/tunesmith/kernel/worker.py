@@ -1,0 +1,122 @@
+"""Running one assignment: the objective called, its results and its failures turned into messages."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunesmith.errors import ObjectiveError
+from tunesmith.execute._base import Send
+from tunesmith.kernel.measure import flaw, measured
+from tunesmith.kernel.trial import (
+    Context, TrialEnded, TrialHandle, decision, ended, last_values, reached, resume,
+)  # fmt: skip
+from tunesmith.record.assignment import Assignment, Decision, Kind, Message
+from tunesmith.record.trial import TrialState
+
+Objective = Callable[[TrialHandle], Any]
+_Live = tuple[TrialHandle, Generator[Any, Any, Any]]
+_MANY = 16
+
+
+@dataclass(slots=True)
+class Worker:
+    """Runs assignments of one study in one process, one at a time.
+
+    `parked` holds the generators of paused trials: resumed here, they go on in memory. Past `_MANY` the one
+    paused longest is dropped, and would run again from its checkpoint or its beginning, without reporting
+    any step twice.
+    """
+
+    objective: Objective
+    context: Context
+    parked: dict[int, _Live] = field(default_factory=dict)
+
+    def __call__(self, assignment: Assignment, send: Send) -> Message:
+        """Run the assignment to the end of its attempt. KeyboardInterrupt and SystemExit pass through."""
+        live = self.parked.pop(assignment.number, None)
+        if live is not None and assignment.trial.reports and reached(live[0]) != assignment.trial.step:
+            live = None  # another worker has taken the trial further meanwhile
+        if live is None:
+            handle = TrialHandle(assignment, self.context, send)
+        else:
+            handle = live[0]
+            resume(handle, assignment, send)
+        try:
+            result = self.objective(handle) if live is None else live[1]
+            if inspect.isgenerator(result):
+                return self._drive(handle, result)
+            return self._returned(handle, result)
+        except TrialEnded:
+            return self._halted(handle)
+        except ObjectiveError as error:
+            return ended(handle, TrialState.FAILED, error=str(error), wrong=True)
+        except Exception:  # noqa: BLE001 - whatever an objective raises fails its trial, and no more
+            return ended(handle, TrialState.FAILED, error=_trimmed(traceback.format_exc()))
+
+    def _drive(self, handle: TrialHandle, generator: Generator[Any, Any, Any]) -> Message:
+        """Step a generator until it ends, or is halted; a paused one is kept."""
+        last: Any = None
+        keep = False
+        try:
+            while True:
+                try:
+                    last = next(generator)
+                except StopIteration as stop:
+                    return self._returned(handle, last if stop.value is None else stop.value)
+                try:
+                    handle.report(last)
+                except TrialEnded:
+                    keep = decision(handle) is Decision.PAUSE
+                    if keep:
+                        self._park(handle, generator)
+                    return self._halted(handle)
+                high = self.context.high
+                if high is not None and reached(handle) >= high:
+                    return self._returned(handle, last)
+        finally:
+            if not keep:
+                generator.close()
+
+    def _park(self, handle: TrialHandle, generator: Generator[Any, Any, Any]) -> None:
+        self.parked[handle.number] = (handle, generator)
+        while len(self.parked) > _MANY:
+            _, dropped = self.parked.pop(next(iter(self.parked)))
+            dropped.close()
+
+    def _halted(self, handle: TrialHandle) -> Message:
+        return ended(handle, TrialState.PAUSED if decision(handle) is Decision.PAUSE else TrialState.STOPPED)
+
+    def _returned(self, handle: TrialHandle, result: Any) -> Message:
+        if handle.should_stop:  # the objective has swallowed the order to end, and returned
+            return self._halted(handle)
+        values = last_values(handle) if result is None else None
+        if values is None:
+            values, metrics = measured(result, self.context.names)
+            for name, value in metrics.items():
+                handle.set_user_attr(name, value)
+        error = flaw(values, self.context.names)
+        if error is not None:
+            return ended(handle, TrialState.FAILED, error=error)
+        return ended(handle, TrialState.COMPLETE, values=values)
+
+
+def _trimmed(text: str, limit: int = 20_000) -> str:
+    """A traceback without this file's frame; a very long one loses its middle."""
+    text = text.strip()
+    return text if len(text) <= limit else f"{text[: limit // 2]}\n…\n{text[-limit // 2 :]}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFactory:
+    """Makes the worker of a process; what an executor sends there."""
+
+    objective: Objective
+    context: Context
+
+    def __call__(self) -> Worker:
+        """A worker with nothing parked."""
+        return Worker(self.objective, self.context)

@@ -1,0 +1,134 @@
+"""Names and defaults: the only home of both. A name stands for a published method and nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple, TypeVar
+
+from tunesmith.errors import SettingError
+from tunesmith.schedule._base import Scheduler
+from tunesmith.search._base import Searcher
+from tunesmith.store._base import Store
+from tunesmith.store.memory import MemoryStore
+
+SEARCHERS: Mapping[str, str] = {
+    "manual": "tunesmith.search.manual:ManualSearcher",
+    "grid": "tunesmith.search.grid:GridSearcher",
+    "random": "tunesmith.search.random:RandomSearcher",
+    "qmc": "tunesmith.search.qmc:QMCSearcher",
+    "tpe": "tunesmith.search.tpe:TPESearcher",
+}
+SCHEDULERS: Mapping[str, str] = {
+    "none": "tunesmith.schedule.none:NoScheduler",
+    "asha": "tunesmith.schedule.asha:ASHA",
+}
+DEFAULT_SEARCHER = "tpe"
+DEFAULT_SCHEDULER = "none"
+DEFAULT_STORAGE = "sqlite:///tunesmith.db"
+
+T = TypeVar("T")
+
+
+class _Room(NamedTuple):
+    noun: str
+    names: Mapping[str, str]
+    group: str  # of entry points, for third parties
+    base: type[Any]
+
+
+_SEARCH = _Room("searcher", SEARCHERS, "tunesmith.searchers", Searcher)
+_SCHEDULE = _Room("scheduler", SCHEDULERS, "tunesmith.schedulers", Scheduler)
+
+
+def searcher(given: str | Searcher[Any] | None) -> Searcher[Any]:
+    """The searcher of this name (or 'module:Class'), or the object itself. Raises SettingError."""
+    found: Searcher[Any] = _resolve(_SEARCH, DEFAULT_SEARCHER if given is None else given, {})
+    return found
+
+
+def scheduler(given: str | Scheduler[Any] | None, objective: Any = None) -> Scheduler[Any]:
+    """The scheduler of this name, or the object itself; 'asha' promotes when the objective yields.
+
+    A generator pauses for nothing, so it gets the published, promoting form; any other objective would
+    have to start again, so it gets the stopping form.
+    """
+    settings: dict[str, Any] = {}
+    if given == "asha" and inspect.isgeneratorfunction(objective):
+        settings["promotion"] = True
+    found: Scheduler[Any] = _resolve(_SCHEDULE, DEFAULT_SCHEDULER if given is None else given, settings)
+    return found
+
+
+def searcher_from(record: Mapping[str, Any]) -> Searcher[Any]:
+    """The searcher of a study's record."""
+    found: Searcher[Any] = _resolve(_SEARCH, record["name"], record["settings"])
+    return found
+
+
+def scheduler_from(record: Mapping[str, Any]) -> Scheduler[Any]:
+    """The scheduler of a study's record."""
+    found: Scheduler[Any] = _resolve(_SCHEDULE, record["name"], record["settings"])
+    return found
+
+
+def store(given: str | os.PathLike[str] | Store | None) -> Store:
+    """The store at a path or 'sqlite:///…'; 'memory:' is a new one in memory; None the default one.
+
+    Raises SettingError for an address of another kind.
+    """
+    if isinstance(given, Store):
+        return given
+    address = DEFAULT_STORAGE if given is None else os.fspath(given)
+    if address == "memory:":
+        return MemoryStore()
+    scheme, separator, path = address.partition("://")
+    if separator and scheme != "sqlite":
+        raise SettingError(
+            f"storage {address!r} is of a kind that this Tunesmith does not have: give a path, or 'sqlite:///path'"
+        )
+    from tunesmith.store.sqlite import SQLiteStore
+
+    return SQLiteStore(path.removeprefix("/") if separator else address)
+
+
+def record(method: Any) -> dict[str, Any]:
+    """A searcher or scheduler as JSON: its name and its settings, the fields of its dataclass."""
+    names = {path: name for room in (_SEARCH, _SCHEDULE) for name, path in room.names.items()}
+    kind = type(method)
+    path = f"{kind.__module__}:{kind.__qualname__}"
+    if not is_dataclass(method):
+        raise SettingError(f"{kind.__name__} must be a frozen dataclass, so that its settings can be stored")
+    settings = {f.name: _plain(getattr(method, f.name)) for f in fields(method)}
+    return {"name": names.get(path, path), "settings": settings}
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _resolve(room: _Room, given: Any, settings: Mapping[str, Any]) -> Any:
+    if isinstance(given, room.base):
+        return given
+    if not isinstance(given, str):
+        raise SettingError(f"{room.noun} must be a name or a {room.base.__name__}, got {given!r}")
+    path = room.names.get(given) or (given if ":" in given else None)
+    if path is None:
+        third = {point.name: point.value for point in entry_points(group=room.group)}
+        path = third.get(given)
+        if path is None:
+            known = ", ".join([*room.names, *third])
+            raise SettingError(f"there is no {room.noun} named {given!r}: choose one of {known}")
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise SettingError(f"the {room.noun} {given!r} ({path}) cannot be imported: {error}") from None
+    if not (isinstance(found, type) and issubclass(found, room.base)):
+        raise SettingError(f"{path} is not a {room.base.__name__}")
+    return found(**settings)
