@@ -42,6 +42,12 @@ _WAL_RESET_FIXED = (3, 51, 3)
 class Database:
     """The connection to one file; opened at once, opened anew in a forked child when it is used there."""
 
+    _db: sqlite3.Connection | None
+    _lock_file: int  # descriptors, -1 when not open
+    _wal: int
+    _flock: bool  # whether the file system has locks of this kind
+    _file: tuple[int, int] | None  # device and inode, once open
+
     def __init__(self, path: Path, *, durable: bool) -> None:
         self.path = path
         self._durable = durable
@@ -154,7 +160,7 @@ class Database:
             except OSError:
                 if self._file is not None:
                     raise
-                self._flock = False  # a file system without locks of this kind: no WAL then
+                self._flock = False  # no WAL then
         if self._file is not None:
             with contextlib.suppress(FileNotFoundError):
                 found = os.stat(self.path)
@@ -191,10 +197,10 @@ class Database:
     def _forget(self) -> None:
         self._writing = threading.Lock()  # one writer among this process's threads, and then:
         self._lock = threading.Lock()  # one user of the connection, be it reader or writer
-        self._db: sqlite3.Connection | None = None
+        self._db = None
         self._lock_file = self._wal = -1
         self._flock = True
-        self._file: tuple[int, int] | None = None
+        self._file = None
 
     def _after_fork(self) -> None:
         """In a child: close the parent's connection, under a lock of the child's own, and open none yet.
@@ -253,7 +259,9 @@ def explained(error: Exception, path: Path) -> StoreError:
     """`error` in one sentence: what, where, what to do."""
     name: str = getattr(error, "sqlite_errorname", None) or ""
     if isinstance(error, (UnicodeEncodeError, OverflowError)):
-        return StoreError(f"{path} cannot hold a value: {error}; give valid text, and whole numbers below 2**63")
+        return StoreError(
+            f"{path} cannot hold a value: {error}; give valid text, and whole numbers below 2**63"
+        )
     if name == "SQLITE_FULL" or getattr(error, "errno", None) in (28, 122):  # ENOSPC, EDQUOT
         return StoreError(
             f"the disk of {path} is full, so the last write was not kept: free some space and go on; "
@@ -274,9 +282,10 @@ def explained(error: Exception, path: Path) -> StoreError:
         )
     if name.startswith("SQLITE_BUSY"):
         return StoreError(
-            f"another program has kept {path} locked for {_PATIENCE:.0f} s: end its transaction, and try again"
+            f"another program has kept {path} locked for {_PATIENCE:.0f} s: end its transaction, and go on"
         )
-    return StoreError(f"{path} could not be read or written ({name or type(error).__name__}: {error}): check the disk")
+    kind = name or type(error).__name__
+    return StoreError(f"{path} could not be read or written ({kind}: {error}): check the disk")
 
 
 _ALIVE: weakref.WeakSet[Database] = weakref.WeakSet()

@@ -9,10 +9,11 @@ from pathlib import Path
 from tunesmith.errors import StoreError
 
 MOUNTS = Path("/proc/self/mountinfo")
-_NETWORK = frozenset(
-    "nfs nfs4 cifs smb3 smbfs lustre gpfs beegfs beegfs_nodev afs ceph glusterfs pvfs2 panfs wekafs ncpfs "
-    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.s3fs fuse.gcsfuse fuse.rclone fuse.juicefs fuse.mfs".split()
-)
+_NETWORK = {
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "beegfs_nodev", "afs", "ceph",
+    "glusterfs", "pvfs2", "panfs", "wekafs", "ncpfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph",
+    "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.juicefs", "fuse.mfs",
+}  # fmt: skip
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -29,8 +30,8 @@ def check_place(path: Path) -> None:
     kind = file_system(path)
     if kind in _NETWORK:
         raise StoreError(
-            f"{path} lies on a network file system ({kind}), where SQLite's locks do not hold and studies get "
-            f"damaged: use a path on a local disk, or a PostgreSQL store (from a later release on)"
+            f"{path} lies on a network file system ({kind}), where SQLite's locks do not hold and studies "
+            f"get damaged: use a path on a local disk, or a PostgreSQL store (from a later release on)"
         )
 
 

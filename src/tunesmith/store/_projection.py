@@ -1,4 +1,4 @@
-"""The `trial` table: what each event changes in its trial's row, and whether the rows say what the log says."""
+"""The `trial` table: what each event changes in its trial's row, and whether the rows agree with the log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from typing import Any
 from tunesmith._owner import boot, clock
 from tunesmith.record.codec import dumps, loads
 from tunesmith.record.event import (
-    Checkpointed, Claimed, Created, Event, Finished, Paused, Released, Reported, Resumed, Suggested, TrialEvent,
+    Checkpointed,
+    Claimed,
+    Created,
+    Event,
+    Finished,
+    Paused,
+    Released,
+    Reported,
+    Resumed,
+    Suggested,
+    TrialEvent,
 )  # fmt: skip
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Trial, TrialState
@@ -76,18 +86,18 @@ class Projector:
         self._update(event, position, "step = ?, reported = ?", event.step, dumps(event.values))
 
     def _checkpointed(self, event: Checkpointed, position: int) -> None:
-        self._db.execute(
-            "update trial set last = ? where study_id = ? and number = ?", (position, self._study, event.number)
-        )
+        where = (self._study, event.number)
+        self._db.execute("update trial set last = ? where study_id = ? and number = ?", (position, *where))
 
     def _paused(self, event: Paused, position: int) -> None:
         where = (self._study, event.number)
-        found = self._db.execute("select reported from trial where study_id = ? and number = ?", where).fetchone()
-        values = None if found[0] is None else loads(found[0])
+        query = "select reported from trial where study_id = ? and number = ?"
+        (reported,) = self._db.execute(query, where).fetchone()
+        values = None if reported is None else loads(reported)
         self._update(
             event, position,
             """state = 'PAUSED', lease_until = null, boot = null, value = ?, "values" = ?""",
-            _first(values), found[0],
+            _first(values), reported,
         )  # fmt: skip
 
     def _released(self, event: Released, position: int) -> None:

@@ -58,8 +58,8 @@ def check_version(db: sqlite3.Connection, path: Path) -> None:
     version = _version(db)
     if version > SCHEMA:
         raise StoreTooNew(
-            f"{path} was written by a newer Tunesmith (its format is {version}, this one reads up to {SCHEMA}): "
-            f"update Tunesmith; the file is untouched"
+            f"{path} was written by a newer Tunesmith (its format is {version}, this one reads up to "
+            f"{SCHEMA}): update Tunesmith; the file is untouched"
         )
     if version == 0 and db.execute("select 1 from sqlite_master limit 1").fetchone():
         raise StoreError(f"{path} is a database of another program: name another file for the studies")

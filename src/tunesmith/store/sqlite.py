@@ -11,29 +11,24 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tunesmith import _check
-from tunesmith._owner import boot, clock, surely_dead
-from tunesmith.errors import Conflict, LeaseLost, SettingError, StudyError
-from tunesmith.record.codec import decode_event, decode_spec, encode_event, encode_spec, same
-from tunesmith.record.event import Checkpointed, Created, Event, Released, Reported, Row, Suggested, admit
+from tunesmith._owner import boot, clock
+from tunesmith.errors import LeaseLost, SettingError, StudyError
+from tunesmith.record.codec import decode_event, decode_spec, encode_event, encode_spec
+from tunesmith.record.event import Event, Reported, Suggested
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
-from tunesmith.record.trial import TrialState
+from tunesmith.store._append import Append, gone, lapsed
 from tunesmith.store._base import Claim, Leases, Store, StudyInfo
 from tunesmith.store._database import Database
-from tunesmith.store._projection import SELECT_ROWS, STATES, Projector, differences
+from tunesmith.store._projection import SELECT_ROWS, STATES, differences
 
 _PAGE = 5_000  # events read at once: other threads use the connection in between
 _RELAXED = (Reported, Suggested)  # made durable by the next event of another kind
 _COUNTS = ", ".join(STATES)
-_HARMLESS = (Reported, Suggested, Checkpointed)  # leave the trial as it was, so the fence lets a repeat in
-
-Held = tuple[Row, bool, int]
-"""A trial's row, whether its lease has run out, and the position of its last event."""
 
 
 class SQLiteStore(Store):
@@ -73,7 +68,8 @@ class SQLiteStore(Store):
         def insert(db: sqlite3.Connection) -> int:
             try:
                 made = db.execute(
-                    "insert into study (name, spec, created) values (?, ?, ?)", (spec.name, text, spec.created)
+                    "insert into study (name, spec, created) values (?, ?, ?)",
+                    (spec.name, text, spec.created),
                 )
             except sqlite3.IntegrityError:
                 raise StudyError(
@@ -88,7 +84,9 @@ class SQLiteStore(Store):
         bodies = [encode_event(event) for event in events]
         durable = not all(isinstance(event, _RELAXED) for event in events)
         try:
-            return self._file.write(lambda db: self._append(db, study, events, bodies, expect), durable=durable)
+            return self._file.write(
+                lambda db: Append(db, study, events, bodies, self.lease).run(expect), durable=durable
+            )
         except LeaseLost as error:
             self._keep_evidence(study, events, bodies, str(error))
             raise
@@ -104,7 +102,7 @@ class SQLiteStore(Store):
             if len(page) < _PAGE:
                 break
         if not events and not self._file.rows("select 1 from head where study_id = ?", (study,)):
-            raise _gone(study)
+            raise gone(study)
         return events
 
     def list(self) -> Sequence[StudyInfo]:
@@ -133,15 +131,15 @@ class SQLiteStore(Store):
             (study,),
         )
         if not rows and not self._file.rows("select 1 from head where study_id = ?", (study,)):
-            raise _gone(study)
+            raise gone(study)
         mine = set(claims)
-        lapsed = ((number, attempt) for number, attempt, *held in rows if _lapsed(*held))
-        return Leases(lost, tuple(claim for claim in lapsed if claim not in mine))
+        claimed = ((number, attempt) for number, attempt, *held in rows if lapsed(*held))
+        return Leases(lost, tuple(claim for claim in claimed if claim not in mine))
 
     def delete(self, study: int) -> None:
         def remove(db: sqlite3.Connection) -> None:
             if not db.execute("delete from study where id = ?", (study,)).rowcount:
-                raise _gone(study)
+                raise gone(study)
             for table in ("head", "event", "trial", "refused"):
                 db.execute(f"delete from {table} where study_id = ?", (study,))  # noqa: S608 (our own tables)
 
@@ -171,78 +169,11 @@ class SQLiteStore(Store):
             wrong.extend(f"study {info.spec.name!r}: {difference}" for difference in found)
         return wrong
 
-    def _append(
-        self, db: sqlite3.Connection, study: int, events: Sequence[Event], bodies: Sequence[str], expect: int | None
-    ) -> int:
-        head = db.execute("select position, next_number from head where study_id = ?", (study,)).fetchone()
-        if head is None:
-            raise _gone(study)
-        position, following = head
-        held: dict[int, Held | None] = {}
-        try:
-            if expect is not None and expect != following:
-                raise Conflict(f"trial number {expect} is taken: read on, and propose the next number")
-            rows, following = self._admit(db, study, events, held, following)
-            if not all(isinstance(event, _HARMLESS) for event in events):
-                repeated = False
-            else:
-                repeated = _repeated(db, study, events, bodies, held)
-        except (Conflict, LeaseLost):
-            for event in events:
-                if event.number not in held:
-                    held[event.number] = _held(db, study, event)
-            repeated = _repeated(db, study, events, bodies, held)
-            if not repeated:
-                raise
-        if repeated or not events:
-            return int(position)
-        return self._commit(db, study, events, bodies, position, following, _moves(held, rows))
-
-    @staticmethod
-    def _admit(
-        db: sqlite3.Connection, study: int, events: Sequence[Event], held: dict[int, Held | None], following: int
-    ) -> tuple[dict[int, Row], int]:
-        """The rows after all events, and the next free number; fills `held` with the rows as they were."""
-        rows: dict[int, Row] = {}
-        for event in events:
-            number = event.number
-            if number not in held:
-                held[number] = None if number >= following else _held(db, study, event)
-            before = held[number]
-            row = rows.get(number) or (before[0] if before else None)
-            after = admit(event, row, before is not None and before[1])
-            if after is None:
-                continue
-            if isinstance(event, Created):
-                if number != following:
-                    raise Conflict(f"trial number {number} leaves a gap: the next is {following}")
-                following += 1
-            rows[number] = after
-        return rows, following
-
-    def _commit(
-        self, db: sqlite3.Connection, study: int, events: Sequence[Event], bodies: Sequence[str],
-        position: int, following: int, moves: dict[str, int],
-    ) -> int:  # fmt: skip
-        projector = Projector(db, study, self.lease)
-        for event, body in zip(events, bodies, strict=True):
-            position += 1
-            db.execute(
-                "insert into event values (?, ?, ?, ?, ?, ?, ?)",
-                (study, position, type(event).__name__, event.number, event.attempt, event.at, body),
-            )
-            projector.apply(event, position)
-        counts = "".join(f", {state} = {state} + {count}" for state, count in moves.items() if count)
-        db.execute(
-            f"update head set position = ?, next_number = ?, updated = ?{counts} where study_id = ?",  # noqa: S608
-            (position, following, events[-1].at, study),
-        )
-        return position
-
     def _keep_evidence(self, study: int, events: Sequence[Event], bodies: Sequence[str], why: str) -> None:
         def insert(db: sqlite3.Connection) -> None:
             db.executemany(
-                "insert into refused (study_id, at, kind, number, attempt, body, why) values (?, ?, ?, ?, ?, ?, ?)",
+                "insert into refused (study_id, at, kind, number, attempt, body, why)"
+                " values (?, ?, ?, ?, ?, ?, ?)",
                 [
                     (study, event.at, type(event).__name__, event.number, event.attempt, body, why)
                     for event, body in zip(events, bodies, strict=True)
@@ -263,70 +194,3 @@ class SQLiteStore(Store):
             for number, attempt in claims
             if not db.execute(extend, (until, boot(), study, number, attempt)).rowcount
         )
-
-
-def _held(db: sqlite3.Connection, study: int, event: Event) -> Held | None:
-    found = db.execute(
-        "select state, attempt, worker, last, lease_until, boot from trial where study_id = ? and number = ?",
-        (study, event.number),
-    ).fetchone()
-    if found is None:
-        return None
-    state, attempt, worker, last, until, when = found
-    # Whether a lease ran out matters only to who takes a trial away, and may cost a look into /proc.
-    lapsed = isinstance(event, Released) and state == "RUNNING" and _lapsed(worker, until, when)
-    return Row(TrialState(state), attempt, worker), lapsed, last
-
-
-def _lapsed(worker: str | None, until: float | None, when: str | None) -> bool:
-    """Whether a running trial may be taken away: its lease ran out, or its worker cannot be alive."""
-    if when != boot() or until is None or until < clock():
-        return True
-    return worker is not None and surely_dead(worker)
-
-
-def _moves(held: dict[int, Held | None], rows: dict[int, Row]) -> dict[str, int]:
-    """By how much each state's count changes."""
-    moves: dict[str, int] = {}
-    for number, after in rows.items():
-        before = held[number]
-        if before is not None:
-            moves[before[0].state.value] = moves.get(before[0].state.value, 0) - 1
-        moves[after.state.value] = moves.get(after.state.value, 0) + 1
-    return moves
-
-
-def _repeated(
-    db: sqlite3.Connection, study: int, events: Sequence[Event], bodies: Sequence[str], held: dict[int, Held | None]
-) -> bool:
-    """Whether this batch is in the log, and is the last that was written about each of its trials."""
-    ends = {event.number: index for index, event in enumerate(events) if event.number >= 0}
-    starts: set[int] = set()
-    for number, index in ends.items():
-        before = held.get(number)
-        if before is None:
-            return False
-        starts.add(before[2] - index)
-    if len(starts) != 1:
-        return False
-    start = starts.pop()
-    found: list[tuple[Any, ...]] = db.execute(
-        "select kind, body from event where study_id = ? and position between ? and ? order by position",
-        (study, start, start + len(events) - 1),
-    ).fetchall()
-    return len(found) == len(events) and all(
-        kind == type(event).__name__ and _says(kind, there, event, body)
-        for (kind, there), event, body in zip(found, events, bodies, strict=True)
-    )
-
-
-def _says(kind: str, there: str, event: Event, body: str) -> bool:
-    """Whether the recorded text says what `event` does; the last test is for NaN, which equals nothing."""
-    if there == body:
-        return True
-    recorded = decode_event(kind, there)
-    return same(recorded, event) or encode_event(replace(event, at=recorded.at)) == there
-
-
-def _gone(study: int) -> StudyError:
-    return StudyError(f"there is no study {study} in this store: it was deleted")
