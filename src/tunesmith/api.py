@@ -280,7 +280,7 @@ def _refuse(problem: Problem, searcher: Searcher[Any], scheduler: Scheduler[Any]
         return
     if not able.constraints and space.constraints:
         raise SettingError(f"searcher {name!r} cannot keep constraints between parameters")
-    if not able.conditions and any(p.condition is not None for p in space.parameters):
+    if not able.conditions and any(p.rules for p in space.parameters):
         raise SettingError(f"searcher {name!r} cannot deal with conditional parameters")
     if not able.continuous and space.grid_size is None:
         raise SettingError(f"searcher {name!r} needs parameters with finitely many values: give them a step")

@@ -16,7 +16,14 @@ from tunesmith.kernel.plan import Claimant, Opening, openings
 from tunesmith.kernel.trial import Context
 from tunesmith.record.assignment import Assignment, Decision, Kind, Message
 from tunesmith.record.event import (
-    Checkpointed, Created, Event, Finished, Paused, Released, Reported, Suggested,
+    Checkpointed,
+    Created,
+    Event,
+    Finished,
+    Paused,
+    Released,
+    Reported,
+    Suggested,
 )  # fmt: skip
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -47,7 +46,7 @@ def measured(result: Any, names: Sequence[str]) -> Measured:
 def flaw(values: tuple[float, ...], names: Sequence[str]) -> str | None:
     """What makes these values unfit to be told: NaN."""
     for value, name in zip(values, names, strict=True):
-        if math.isnan(value):
+        if value != value:
             return f"the objective returned nan for {name!r}"
     return None
 

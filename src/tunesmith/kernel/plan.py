@@ -12,9 +12,9 @@ from tunesmith.kernel.advance import Fold
 from tunesmith.record.assignment import Resume, Start
 from tunesmith.record.codec import dumps, loads
 from tunesmith.record.event import Claimed, Created, Resumed
+from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
 from tunesmith.search._base import Ask, Searcher
-from tunesmith.space.space import Space
 
 Opening = Created | Claimed | Resumed
 """The events that put a trial into a worker's hands."""
@@ -26,14 +26,11 @@ class Outlook:
 
     searcher: Searcher[Any]
     search_state: Any
-    space: Space
-    declared: bool
+    ledger: Ledger
     number: int
     pending: tuple[Trial, ...]
     fresh: bool  # whether nothing was chosen by the searcher or by default yet
-    seen: int
     seed: int
-    trials: list[Trial]
 
     def after(self, trial: Trial) -> Outlook:
         """The outlook of the next proposal of the same batch."""
@@ -52,14 +49,11 @@ def outlook(fold: Fold, seed: int) -> Outlook:
     return Outlook(
         fold.searcher,
         fold.search_state,
-        ledger.space,
-        ledger.problem.space is not None,
+        ledger,
         len(ledger.trials),
         ledger.pending,
         ledger.chosen == 0,
-        ledger.position,
         seed,
-        ledger.trials,
     )
 
 
@@ -86,25 +80,25 @@ def propose(
     source = Source.SEARCHER if fixed is None else Source.QUEUE
     params: Mapping[str, Any] | None = None
     memo = None
-    if view.fresh and view.declared and fixed is None and parent is None:
-        params = view.space.default_params()
+    if view.fresh and view.ledger.problem.space is not None and fixed is None and parent is None:
+        params = view.ledger.space.default_params()
         source = Source.SEARCHER if params is None else Source.DEFAULT
     if params is None:
         ask = Ask(
             number=view.number,
-            space=view.space,
+            space=view.ledger.space,
             pending=view.pending,
             rng=Rng(view.seed, view.number),
             budget=budget,
-            parent=None if parent is None else view.trials[parent],
+            parent=None if parent is None else view.ledger.trials[parent],
         )
         proposal = view.searcher.ask(view.search_state, ask)
         if proposal is None and fixed is None:
             return None
-        unit = view.space.center_row() if proposal is None else proposal.unit
+        unit = view.ledger.space.center_row() if proposal is None else proposal.unit
         if proposal is not None and proposal.memo is not None:
             memo = loads(dumps(proposal.memo))  # as it will be when it comes back from the log
-        params = view.space.decode(unit) if fixed is None else _with_fixed(view, fixed, unit)
+        params = view.ledger.space.decode(unit) if fixed is None else _with_fixed(view, fixed, unit)
     return Created(
         view.number,
         0 if claimant.worker is None else 1,
@@ -114,7 +108,7 @@ def propose(
         memo=memo,
         budget=budget,
         parent=parent,
-        seen=view.seen,
+        seen=view.ledger.position,
         worker=claimant.worker,
         fixed=fixed,
     )
@@ -122,10 +116,10 @@ def propose(
 
 def _with_fixed(view: Outlook, fixed: Mapping[str, Any], unit: list[float]) -> dict[str, Any]:
     """The user's values, and the proposal's for what the user left open."""
-    if not view.declared:
-        return {**view.space.decode(unit), **fixed}
-    params = view.space.complete(fixed, unit)
-    if not view.space.feasible(params):
+    if view.ledger.problem.space is None:
+        return {**view.ledger.space.decode(unit), **fixed}
+    params = view.ledger.space.complete(fixed, unit)
+    if not view.ledger.space.feasible(params):
         raise SpaceError(
             f"the configuration {params!r} breaks a constraint of the space: change it, or the constraint"
         )
@@ -182,5 +176,5 @@ def opened(event: Opening, trials: list[Trial]) -> Trial:
             memo=event.memo,
             source=event.source,
         )
-    trial = replace(trials[event.number], state=TrialState.RUNNING, attempt=event.attempt)
-    return replace(trial, budget=event.budget) if isinstance(event, Resumed) else trial
+    trial = trials[event.number]._replace(state=TrialState.RUNNING, attempt=event.attempt)
+    return trial._replace(budget=event.budget) if isinstance(event, Resumed) else trial

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith import _check
@@ -175,7 +175,7 @@ class _Run:
             return decision
         assignment = self.busy.pop(message.number)
         if message.died and message.state is TrialState.FAILED and assignment.trial.attempt <= self.retries:
-            message = replace(message, state=TrialState.WAITING)
+            message = message._replace(state=TrialState.WAITING)
         self.cursor.answer(message)
         trial = self.cursor.fold.ledger.trials[message.number]
         if message.attempt == trial.attempt:

@@ -62,8 +62,21 @@ class TrialHandle:
     """
 
     __slots__ = (
-        "_assignment", "_asked", "_constraints", "_context", "_decision", "_domains", "_last", "_params",
-        "_proposed", "_send", "_step", "_user_attrs", "budget", "number",
+        "_asked",
+        "_assignment",
+        "_constraints",
+        "_context",
+        "_decision",
+        "_domains",
+        "_known",
+        "_last",
+        "_params",
+        "_proposed",
+        "_send",
+        "_step",
+        "_user_attrs",
+        "budget",
+        "number",
     )  # fmt: skip
 
     def __init__(self, assignment: Assignment, context: Context, send: Send) -> None:
@@ -73,6 +86,7 @@ class TrialHandle:
         self._assignment = assignment
         self._context = context
         self._send = send
+        self._known = assignment.domains
         self._proposed = trial.params
         self._params: dict[str, Any] | None = None
         self._asked: dict[str, Any] = {}
@@ -86,9 +100,11 @@ class TrialHandle:
     @property
     def params(self) -> dict[str, Any]:
         """The configuration: the declared parameters that are active, and what was suggested so far."""
+        space = self._context.space
+        if space is None:
+            return {name: self._known[name].object(value) for name, value in self._asked.items()}
         if self._params is None:
-            space = self._context.space
-            self._params = {} if space is None else space.objects(self._proposed)
+            self._params = space.objects(self._proposed)
         return self._params
 
     def __getitem__(self, name: str) -> Any:
@@ -114,7 +130,12 @@ class TrialHandle:
 
         Raises SpaceError for a range that cannot be, ObjectiveError when `name` had another range before.
         """
-        value: float = self._suggest(name, _float(low, high, step, log))
+        domain = _float(low, high, step, log)
+        value: float
+        if self._known.get(name) is domain:  # the common case, and the hot path of cheap objectives
+            value = self._asked[name] = self._proposed[name]
+        else:
+            value = self._suggest(name, domain)
         return value
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
@@ -133,26 +154,38 @@ class TrialHandle:
                 if not isinstance(choices, Mapping) else Categorical(choices)  # fmt: skip
         except TypeError:  # not hashable: lists, arrays
             domain = Categorical(choices)
-        value: T = domain.object(self._suggest(name, domain))
+        value: T = self._object(name, domain, self._suggest(name, domain))
         return value
+
+    def _object(self, name: str, domain: Domain, value: Any) -> Any:
+        return domain.object(value) if self._context.space is None else self.params[name]
 
     def _suggest(self, name: str, domain: Domain) -> Any:
         asked = self._asked
         if name in asked:
             return self._asked_again(name, domain)
-        space = self._context.space
-        if space is not None and name in self._proposed:
-            return self._proposed[name]
+        if self._context.space is not None:
+            return self._declared(name)
         proposed = self._proposed.get(name, _MISSING)
-        known = self._assignment.domains.get(name)
+        known = self._known.get(name)
         if proposed is not _MISSING and (known is domain or known == domain):
             value = proposed
         else:
             value = self._draw(name, domain, proposed)
             if known != domain:
                 self._domains[name] = domain
+                self._known = {**self._known, name: domain}
         asked[name] = value
         return value
+
+    def _declared(self, name: str) -> Any:
+        """A value of the declared space, which alone says what can be asked for."""
+        if name not in self._proposed:
+            raise ObjectiveError(
+                f"parameter {name!r} is not among the active ones of the declared space "
+                f"({', '.join(map(repr, self._proposed))}): declare it, or leave space= out to define it by running"
+            )
+        return self._proposed[name]
 
     def _draw(self, name: str, domain: Domain, proposed: Any) -> Any:
         """The value of a parameter that is new, or whose range has changed since it was proposed."""
@@ -164,7 +197,7 @@ class TrialHandle:
         return domain.from_unit(domain.draw(uniform(self._assignment.seed, self.number, name)))
 
     def _asked_again(self, name: str, domain: Domain) -> Any:
-        before = self._domains.get(name) or self._assignment.domains.get(name)
+        before = self._known.get(name)
         if before is not None and before != domain:
             raise ObjectiveError(
                 f"parameter {name!r} was suggested as {before!r} and then as {domain!r} in one trial: "

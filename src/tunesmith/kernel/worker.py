@@ -12,9 +12,16 @@ from tunesmith.errors import ObjectiveError
 from tunesmith.execute._base import Send
 from tunesmith.kernel.measure import flaw, measured
 from tunesmith.kernel.trial import (
-    Context, TrialEnded, TrialHandle, decision, ended, last_values, reached, resume,
+    Context,
+    TrialEnded,
+    TrialHandle,
+    decision,
+    ended,
+    last_values,
+    reached,
+    resume,
 )  # fmt: skip
-from tunesmith.record.assignment import Assignment, Decision, Kind, Message
+from tunesmith.record.assignment import Assignment, Decision, Message
 from tunesmith.record.trial import TrialState
 
 Objective = Callable[[TrialHandle], Any]

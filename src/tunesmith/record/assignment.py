@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from tunesmith.record.trial import Trial, TrialState
 from tunesmith.space.domain import Domain
@@ -60,6 +60,9 @@ class Assignment:
         return self.trial.number
 
 
+_NOTHING: Mapping[str, Any] = {}
+
+
 class Kind(StrEnum):
     """What a message tells."""
 
@@ -68,8 +71,7 @@ class Kind(StrEnum):
     END = "end"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """What an executor hands on from a running trial. Plain data: it crosses process borders as JSON.
 
     REPORT: `step`, `values`, `metrics`. CHECKPOINT: `step`, `file`. END: `state` (PAUSED and WAITING are
@@ -82,13 +84,13 @@ class Message:
     kind: Kind
     step: int = 0
     values: tuple[float, ...] | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = _NOTHING
     state: TrialState | None = None
     error: str | None = None
     died: bool = False
     wrong: bool = False  # the objective breaks its contract whatever the configuration
     params: Mapping[str, Any] | None = None
-    domains: Mapping[str, Domain] = field(default_factory=dict)
-    constraints: Mapping[str, float] = field(default_factory=dict)
-    user_attrs: Mapping[str, Any] = field(default_factory=dict)
+    domains: Mapping[str, Domain] = _NOTHING
+    constraints: Mapping[str, float] = _NOTHING
+    user_attrs: Mapping[str, Any] = _NOTHING
     file: str | None = None

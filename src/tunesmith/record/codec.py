@@ -16,7 +16,6 @@ from tunesmith.errors import SettingError, StoreTooNew
 from tunesmith.record.event import EVENTS, Event, Finished, Reported
 from tunesmith.record.problem import Direction, Fidelity, Objective, Problem, StudySpec
 from tunesmith.record.trial import Source, TrialState
-
 from tunesmith.space.domain import Domain, domain_from_json
 from tunesmith.space.space import Space
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from tunesmith.record.event import (
-    Checkpointed, Claimed, Created, Event, Extended, Finished, Noted, Paused, Released, Reported, Resumed,
-    Suggested, TrialEvent,
+    Checkpointed,
+    Claimed,
+    Created,
+    Event,
+    Extended,
+    Finished,
+    Noted,
+    Paused,
+    Released,
+    Reported,
+    Resumed,
+    Suggested,
+    TrialEvent,
 )  # fmt: skip
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Report, Source, Trial, TrialState
@@ -115,8 +125,7 @@ class Ledger:
 
     def _claimed(self, event: Claimed) -> Trial:
         trial = self.trials[event.number]
-        return replace(
-            trial,
+        return trial._replace(
             state=TrialState.RUNNING,
             attempt=event.attempt,
             worker=event.worker,
@@ -124,8 +133,7 @@ class Ledger:
         )
 
     def _resumed(self, event: Resumed) -> Trial:
-        return replace(
-            self.trials[event.number],
+        return self.trials[event.number]._replace(
             state=TrialState.RUNNING,
             attempt=event.attempt,
             worker=event.worker,
@@ -133,16 +141,17 @@ class Ledger:
         )
 
     def _suggested(self, event: Suggested) -> Trial:
-        for name, domain in event.domains.items():
-            self.domains[name] = domain
-            self.space = self.space.with_domain(name, domain)
-        return replace(self.trials[event.number], params=event.params)
+        if event.domains:
+            self.domains = {**self.domains, **event.domains}  # assignments hold on to what was known before
+            for name, domain in event.domains.items():
+                self.space = self.space.with_domain(name, domain)
+        return self.trials[event.number]._replace(params=event.params)
 
     def _reported(self, event: Reported) -> Trial:
         trial = self.trials[event.number]
         losses = self._losses(event.values)
         report = Report(event.step, event.values, losses, event.metrics)
-        return replace(trial, reports=(*trial.reports, report))
+        return trial._replace(reports=(*trial.reports, report))
 
     def _checkpointed(self, event: Checkpointed) -> Trial:
         self.checkpoints[event.number] = event
@@ -151,15 +160,14 @@ class Ledger:
     def _paused(self, event: Paused) -> Trial:
         trial = self.trials[event.number]
         last = trial.reports[-1] if trial.reports else None
-        return replace(
-            trial,
+        return trial._replace(
             state=TrialState.PAUSED,
             values=last.values if last else None,
             losses=last.losses if last else None,
         )
 
     def _released(self, event: Released) -> Trial:
-        return replace(self.trials[event.number], state=TrialState.WAITING, worker=None)
+        return self.trials[event.number]._replace(state=TrialState.WAITING, worker=None)
 
     def _finished(self, event: Finished) -> Trial:
         trial = self.trials[event.number]

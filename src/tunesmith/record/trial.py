@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -18,12 +17,15 @@ class TrialState(StrEnum):
     STOPPED = "STOPPED"  # by a scheduler, for good
     FAILED = "FAILED"
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and these are keys of hot dictionaries
+
     @property
     def finished(self) -> bool:
         """Whether nothing can happen to the trial any more."""
         return self in _FINISHED
 
 
+_NOTHING: Mapping[str, Any] = {}
 _FINISHED = frozenset({TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED})
 
 
@@ -50,9 +52,10 @@ class Report(NamedTuple):
         return self.values[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(NamedTuple):
     """One configuration and all that is known of it; a value, made anew by every event.
+
+    (A named tuple because a frozen dataclass of this width takes three times as long to make.)
 
     `values` are the user's, `losses` the same with every sign turned so that less is better.
     `attempt` counts claims; `memo` is what the searcher asked to remember. Times are Unix seconds.
@@ -70,8 +73,8 @@ class Trial:
     started: float | None = None
     finished: float | None = None
     error: str | None = None
-    constraints: Mapping[str, float] = field(default_factory=dict)
-    user_attrs: Mapping[str, Any] = field(default_factory=dict)
+    constraints: Mapping[str, float] = _NOTHING
+    user_attrs: Mapping[str, Any] = _NOTHING
     memo: Any = None
     source: Source = Source.SEARCHER
     seen: int = 0

@@ -10,7 +10,7 @@ from itertools import islice
 
 from tunesmith.errors import Conflict, LeaseLost, StudyError
 from tunesmith.record.codec import same
-from tunesmith.record.event import Created, Event, Row, admit
+from tunesmith.record.event import Event, Released, Row, admit
 from tunesmith.record.problem import StudySpec
 from tunesmith.record.trial import TrialState
 from tunesmith.store._base import Claim, Leases, Store, StudyInfo
@@ -23,7 +23,6 @@ class _Log:
     rows: list[Row] = field(default_factory=list)
     leases: dict[int, float] = field(default_factory=dict)  # running trials: until when
     refused: list[Event] = field(default_factory=list)
-    updated: float = field(default_factory=time.time)
 
 
 class MemoryStore(Store):
@@ -57,8 +56,9 @@ class MemoryStore(Store):
             for event in events:
                 number = event.number
                 before = fresh.get(number) or (rows[number] if 0 <= number < len(rows) else None)
+                lapsed = type(event) is Released and self._lapsed(log, number)
                 try:
-                    row = admit(event, before, self._lapsed(log, number))
+                    row = admit(event, before, lapsed)
                 except (Conflict, LeaseLost) as error:
                     if self._repeats(log, events):
                         return len(log.events)
@@ -123,13 +123,9 @@ class MemoryStore(Store):
                 raise Conflict(f"trial number {number} leaves a gap: the next is {len(rows)}")
             if row.state is not TrialState.RUNNING:
                 log.leases.pop(number, None)
-        until = time.monotonic() + self.lease
-        for event in events:
-            if event.claims or (event.attempt and isinstance(event, Created)):
-                if event.number in fresh and fresh[event.number].state is TrialState.RUNNING:
-                    log.leases[event.number] = until
+            elif number not in log.leases:
+                log.leases[number] = time.monotonic() + self.lease
         log.events.extend(events)
-        log.updated = events[-1].at if events else log.updated
 
     @staticmethod
     def _repeats(log: _Log, events: Sequence[Event]) -> bool:
@@ -146,5 +142,5 @@ class MemoryStore(Store):
         for row in log.rows:
             counts[row.state.value] += 1
         return StudyInfo(
-            id=study, spec=log.spec, position=len(log.events), counts=counts, updated=log.updated
+            id=study, spec=log.spec, position=len(log.events), counts=counts, updated=log.events[-1].at if log.events else log.spec.created
         )
