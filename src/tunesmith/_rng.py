@@ -1,7 +1,7 @@
 """Randomness as a pure function of (seed, trial number, name): no generator is ever carried along.
 
 Philox is counter-based (Salmon et al., SC 2011), so any number of any stream can be had without
-drawing the ones before it. Single uniforms are drawn in blocks of 256 trial numbers, which brings
+drawing the ones before it. Single uniforms are drawn in blocks of 512 trial numbers, which brings
 one of them to a fraction of a microsecond; the cache holds values of a pure function only, and may
 be dropped at any time.
 """
@@ -9,12 +9,12 @@ be dropped at any time.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-_BLOCK = 256
+_BLOCK = 512
 
 
 def _key(seed: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -22,7 +22,7 @@ def _key(seed: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     return np.frombuffer(digest, dtype=np.uint64)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _block(seed: int, name: str, index: int) -> list[float]:
     bits = np.random.Philox(key=_key(seed, name), counter=[0, 0, index, 0])
     return np.random.Generator(bits).random(_BLOCK).tolist()
@@ -33,7 +33,7 @@ def uniform(seed: int, number: int, name: str) -> float:
     return _block(seed, name, number // _BLOCK)[number % _BLOCK]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _rows(seed: int, names: tuple[str, ...], index: int) -> list[tuple[float, ...]]:
     return list(zip(*(_block(seed, name, index) for name in names), strict=True))
 
@@ -43,8 +43,7 @@ def uniforms(seed: int, number: int, names: tuple[str, ...]) -> tuple[float, ...
     return _rows(seed, names, number // _BLOCK)[number % _BLOCK] if names else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rng:
+class Rng(NamedTuple):
     """All the randomness that one proposal may use: `rng(seed, number)` of the laws."""
 
     seed: int

@@ -135,7 +135,7 @@ class Cursor:
     def end(self, message: Message) -> None:
         """Write how an attempt ended. Raises LeaseLost when it no longer held its trial."""
         number, attempt, at = message.number, message.attempt, time.time()
-        events = self._suggested(message)
+        events = self._suggested(message) if message.params is not None else []
         state = message.state
         if state is TrialState.PAUSED:
             events.append(Paused(number, attempt, message.step, at=at))
@@ -143,9 +143,9 @@ class Cursor:
             events = [Released(number, attempt, self.worker, message.error or "", at=at)]
         else:
             values = message.values
-            reports = self.fold.ledger.trials[number].reports
-            if values is None and state is TrialState.STOPPED and reports:
-                values = reports[-1].values
+            if values is None and state is TrialState.STOPPED:
+                reports = self.fold.ledger.trials[number].reports
+                values = reports[-1].values if reports else None
             events.append(
                 Finished(
                     number, attempt, state, values, message.error, message.constraints, message.user_attrs, at=at
@@ -212,7 +212,10 @@ _NOTHING: dict[str, Any] = {}
 
 
 def _first_new(events: Sequence[Opening]) -> int | None:
-    return next((event.number for event in events if isinstance(event, Created)), None)
+    for event in events:
+        if type(event) is Created:
+            return event.number
+    return None
 
 
 def _context(spec: StudySpec, checkpoints: str | None) -> Context:

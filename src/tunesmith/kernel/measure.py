@@ -45,6 +45,8 @@ def measured(result: Any, names: Sequence[str]) -> Measured:
 
 def flaw(values: tuple[float, ...], names: Sequence[str]) -> str | None:
     """What makes these values unfit to be told: NaN."""
+    if len(values) == 1 and values[0] == values[0]:
+        return None
     for value, name in zip(values, names, strict=True):
         if value != value:
             return f"the objective returned nan for {name!r}"

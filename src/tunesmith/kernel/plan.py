@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from tunesmith._rng import Rng
 from tunesmith.errors import SpaceError
@@ -20,8 +19,7 @@ Opening = Created | Claimed | Resumed
 """The events that put a trial into a worker's hands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(NamedTuple):
     """What a proposal may know: the states at one log position, and the trials proposed since."""
 
     searcher: Searcher[Any]
@@ -34,8 +32,7 @@ class Outlook:
 
     def after(self, trial: Trial) -> Outlook:
         """The outlook of the next proposal of the same batch."""
-        return replace(
-            self,
+        return self._replace(
             search_state=self.searcher.tell(self.search_state, trial),
             number=self.number + 1,
             pending=(*self.pending, trial),
@@ -57,8 +54,7 @@ def outlook(fold: Fold, seed: int) -> Outlook:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Claimant:
+class Claimant(NamedTuple):
     """Who takes the trial, and when; without a worker it is left waiting."""
 
     worker: str | None

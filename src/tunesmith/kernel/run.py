@@ -56,7 +56,7 @@ def run(
     factory = WorkerFactory(objective, study.cursor.context)
     executor = _executor(factory, workers, trial_timeout)
     try:
-        _Run(study, executor, rule, [as_callback(c) for c in callbacks], retries).go()
+        _Run(study, study.cursor, executor, rule, [as_callback(c) for c in callbacks], retries).go()
     finally:
         executor.close()
 
@@ -75,6 +75,7 @@ class _Run:
     """One run: which trials are under way, and why it ends."""
 
     study: Study
+    cursor: Cursor
     executor: Executor
     rule: StopRule | None
     callbacks: list[Callback]
@@ -86,15 +87,17 @@ class _Run:
     failure: str | None = None  # the one way in which every trial of this run has failed so far
     raising: Exception | None = None
     polled: float = 0.0
+    on_opened: list[Callback] = field(default_factory=list)
+    on_ended: list[Callback] = field(default_factory=list)
 
-    @property
-    def cursor(self) -> Cursor:
-        """Where the study stands."""
-        return self.study.cursor
+    def _listeners(self, event: str) -> list[Callback]:
+        """The callbacks that override this method."""
+        return [c for c in self.callbacks if getattr(type(c), event) is not getattr(Callback, event)]
 
     def go(self) -> None:
         """Keep workers busy until there is nothing left to do."""
         self.study.stopping = False
+        self.on_opened, self.on_ended = self._listeners("opened"), self._listeners("ended")
         put_back = self.cursor.put_back()
         limit = self.cursor.read().n_trials
         for callback in self.callbacks:
@@ -128,7 +131,7 @@ class _Run:
             for assignment in opened:
                 self.busy[assignment.number] = assignment
                 self.executor.submit(assignment)
-                for callback in self.callbacks:
+                for callback in self.on_opened:
                     callback.opened(self.study, assignment.trial)
             free -= len(opened)
 
@@ -180,7 +183,7 @@ class _Run:
         trial = self.cursor.fold.ledger.trials[message.number]
         if message.attempt == trial.attempt:
             self._judge(trial, message)
-        for callback in self.callbacks:
+        for callback in self.on_ended:
             callback.ended(self.study, trial)
         return Decision.CONTINUE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
@@ -17,6 +17,9 @@ class Decision(Enum):
     CONTINUE = "continue"
     PAUSE = "pause"
     STOP = "stop"
+
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,12 @@ class Wait:
 Plan = Start | Resume | Wait
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """A trial to run: which, with what, from where, up to which budget, under which claim."""
 
     trial: Trial
-    domains: Mapping[str, Domain] = field(default_factory=dict)  # known to a define-by-run study
-    fixed: Mapping[str, Any] = field(default_factory=dict)  # values the user asked for
+    domains: Mapping[str, Domain] = _NOTHING  # known to a define-by-run study
+    fixed: Mapping[str, Any] = _NOTHING  # values the user asked for
     checkpoint: str | None = None  # path of the newest checkpoint of the trial or its parent
     checkpoint_step: int = 0
     seed: int = 0
@@ -58,9 +60,6 @@ class Assignment:
     def number(self) -> int:
         """The trial's number."""
         return self.trial.number
-
-
-_NOTHING: Mapping[str, Any] = {}
 
 
 class Kind(StrEnum):

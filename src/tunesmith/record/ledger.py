@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ class Ledger:
     """
 
     __slots__ = (
-        "best", "checkpoints", "chosen", "domains", "finished", "n_trials", "notes", "paused", "position", "problem",
+        "_best_rank", "best", "checkpoints", "chosen", "domains", "finished", "n_trials", "notes", "paused", "position", "problem",
         "running", "signs", "since_best", "space", "states", "trials", "waiting",
     )  # fmt: skip
 
@@ -52,6 +53,7 @@ class Ledger:
         self.chosen = 0  # trials proposed by the searcher, or by default
         self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
         self.best: Trial | None = None
+        self._best_rank = (math.inf, math.inf)
         self.since_best = 0  # trials finished after the best one
         self.notes: dict[str, Any] = {}
         self.checkpoints: dict[int, Checkpointed] = {}
@@ -102,8 +104,9 @@ class Ledger:
         if trial.state is not TrialState.COMPLETE or trial.losses is None:
             return
         best = self.best
-        if best is None or rank(trial) < rank(best):
-            self.best = trial
+        order = rank(trial)
+        if best is None or order < self._best_rank:
+            self.best, self._best_rank = trial, order
             self.since_best = 0
 
     def _created(self, event: Created) -> Trial:
@@ -208,7 +211,7 @@ class Ledger:
 
 def rank(trial: Trial) -> tuple[float, float]:
     """Sort key among complete trials: total violation first, then the first objective's loss."""
-    return (trial.violation, trial.losses[0] if trial.losses else float("inf"))
+    return (trial.violation, trial.losses[0] if trial.losses else math.inf)
 
 
 _HANDLERS: Mapping[type[TrialEvent], Callable[[Ledger, Any], Trial | None]] = {

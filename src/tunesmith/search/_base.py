@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from tunesmith._rng import Rng
 from tunesmith.record.history import History
@@ -27,8 +27,7 @@ class Handles:
     outcome_constraints: bool = True  # trials may be infeasible after the fact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(NamedTuple):
     """All that a proposal may depend on beside the state.
 
     `number`: the trial to be proposed. `pending`: trials proposed and not yet ended, by number.
@@ -44,8 +43,7 @@ class Ask:
     parent: Trial | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """A unit row (one number in [0, 1] a dimension; what is inactive is ignored) and a JSON memo."""
 
     unit: list[float]

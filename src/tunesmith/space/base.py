@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.condition import When, parse_when
+from tunesmith.space.condition import parse_when
 from tunesmith.space.label import Label, label_of, native
 from tunesmith.space.prior import Prior
 
@@ -50,10 +50,9 @@ class Domain(ABC):
     def as_json(self) -> dict[str, Any]:
         """The domain as plain JSON; `domain_from_json` is its inverse."""
 
-    @property
     @abstractmethod
-    def has_default(self) -> bool:
-        """Whether a default was given."""
+    def _given_default(self) -> tuple[Any] | None:
+        """The default, boxed because None may be one; None without default."""
 
     @abstractmethod
     def _identity(self) -> tuple[Any, ...]:
@@ -95,6 +94,18 @@ class Domain(ABC):
     def object(self, label: Any) -> Any:
         """The Python object behind a label; for numbers the value itself."""
         return label
+
+    def start(self) -> Any:
+        """The default, else the prior's value, else the value at `start_unit`; as given, not rounded."""
+        given = self._given_default()
+        if given is not None:
+            return given[0]
+        return self.from_unit(self.start_unit) if self.prior is None else self.prior.value
+
+    @property
+    def has_default(self) -> bool:
+        """Whether a default was given."""
+        return self._given_default() is not None
 
     def values(self) -> Iterator[Any]:
         """All values in order. Raises SpaceError for a continuous domain."""

@@ -62,7 +62,7 @@ class Categorical(Domain):
 
     def __init__(
         self,
-        choices: Iterable[Any] | Mapping[str, Any],
+        choices: Iterable[Any] | Mapping[str, Any] | _Pairs,
         *,
         ordered: bool = False,
         default: Any = UNSET,
@@ -118,6 +118,10 @@ class Categorical(Domain):
         return self._by_name(value)
 
     def _by_name(self, value: Any) -> Label:
+        if type(value) in (int, float):
+            equal = [label for label in self.choices if type(label) in (int, float) and label == value]
+            if len(equal) == 1:
+                return equal[0]
         try:
             label = label_of(value)
             if token(label) in self._index:
@@ -131,10 +135,8 @@ class Categorical(Domain):
         """The Python object behind a label; the label itself when it was plain, or when read from JSON."""
         return self._objects[self._index[token(self.cast(label))]]
 
-    @property
-    def has_default(self) -> bool:
-        """Whether a default was given."""
-        return self.default is not UNSET
+    def _given_default(self) -> tuple[Any] | None:
+        return None if self.default is UNSET else (self.default,)
 
     def as_json(self) -> dict[str, Any]:
         """The domain as plain JSON: labels, not objects."""
@@ -210,10 +212,8 @@ class Constant(Domain):
         """A constant is not searched."""
         return False
 
-    @property
-    def has_default(self) -> bool:
-        """A constant has none: it says nothing of what you use now."""
-        return False
+    def _given_default(self) -> tuple[Any] | None:
+        return None
 
     def as_json(self) -> dict[str, Any]:
         """The domain as plain JSON."""
@@ -241,7 +241,9 @@ def _labelled(choices: Any) -> tuple[tuple[Label, ...], tuple[Any, ...]]:
     if isinstance(choices, _Pairs):
         return choices.labels, choices.objects
     if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
-        raise SpaceError(f"Categorical: choices must be a list, got {choices!r}: write Categorical([{choices!r}, …])")
+        raise SpaceError(
+            f"Categorical: choices must be a list, got {choices!r}: write Categorical([{choices!r}, …])"
+        )
     if isinstance(choices, Mapping):
         wrong = [label for label in choices if not isinstance(label, str)]
         if wrong:

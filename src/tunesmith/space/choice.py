@@ -71,10 +71,8 @@ class Choice(Domain):
         """The branch. Raises SpaceError when there is none of this name."""
         return self.selector.cast(value)
 
-    @property
-    def has_default(self) -> bool:
-        """Whether a default branch was given."""
-        return self.default is not None
+    def _given_default(self) -> tuple[Any] | None:
+        return None if self.default is None else (self.default,)
 
     def branches_of(self) -> Mapping[str, Mapping[str, Domain]]:
         """The branches with their parameters, read-only."""
@@ -85,9 +83,9 @@ class Choice(Domain):
         return self.selector.with_when(self.when)
 
     def as_json(self) -> dict[str, Any]:
-        """The choice with its whole tree as plain JSON; lists, because column order must survive any store."""
+        """The choice with its whole tree as JSON; lists, for any store keeps their order."""
         branches = [
-            {"label": label, "parameters": [{"name": name, **inner.as_json()} for name, inner in inside.items()]}
+            {"label": label, "parameters": [{"name": n, **inner.as_json()} for n, inner in inside.items()]}
             for label, inside in self.branches.items()
         ]
         found: dict[str, Any] = {"type": "choice", "branches": branches}

@@ -67,14 +67,15 @@ When = Condition | Expression
 
 
 def parse_when(when: Any) -> When | None:
-    """The `when=` of a parameter: None, a mapping, an expression's text, or one parsed before. Raises SpaceError."""
+    """The `when=` of a parameter: None, a mapping, text, or one parsed before. Raises SpaceError."""
     if when is None or isinstance(when, (Condition, Expression)):
         return when
     if isinstance(when, str):
         return Expression.parse(when)
     if not isinstance(when, Mapping) or not when:
         raise SpaceError(
-            f"when must be a mapping such as {{'optimizer': 'sgd'}} or text such as 'width > 64', got {when!r}"
+            "when must be a mapping such as {'optimizer': 'sgd'} or text such as 'width > 64', "
+            f"got {when!r}"
         )
     return Condition(tuple(sorted(map(_member, when.items()), key=lambda member: member.name)))
 

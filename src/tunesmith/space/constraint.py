@@ -68,8 +68,8 @@ class Callback:
         """{"callable": "module:name"}. Raises SpaceError for a lambda or local function."""
         if not self.importable:
             raise SpaceError(
-                f"constraint {self.name!r} cannot be stored: write it as an expression such as 'width > depth', "
-                "or as a function at the top of a module"
+                f"constraint {self.name!r} cannot be stored: write it as an expression such as "
+                "'width > depth', or as a function at the top of a module"
             )
         return {"callable": self.name}
 
@@ -98,7 +98,9 @@ def _parse(constraint: Any) -> Constraint:
         return Expression.parse(constraint)
     if callable(constraint):
         return Callback.of(constraint)
-    raise SpaceError(f"a constraint must be text such as 'width > depth' or a function of params, got {constraint!r}")
+    raise SpaceError(
+        f"a constraint must be text such as 'width > depth' or a function of params, got {constraint!r}"
+    )
 
 
 def _find(name: str) -> Predicate | None:

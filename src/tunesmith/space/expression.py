@@ -1,4 +1,4 @@
-"""Expression: conditions and constraints as text, checked against a white list and never evaluated as Python."""
+"""Expression: conditions and constraints as text, interpreted from a white list, never run as Python."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _power(base: Any, exponent: Any) -> Any:
         raise ValueError("a power is too large")
     result = base**exponent
     if isinstance(result, complex):
-        raise ValueError("a root of a negative number")  # noqa: TRY004
+        raise ValueError("a root of a negative number")
     return result
 
 
@@ -87,14 +87,16 @@ class _Compiler:
     def refuse(self, node: ast.AST) -> SpaceError:
         what = ast.unparse(node)[:60] if isinstance(node, ast.expr) else type(node).__name__
         return SpaceError(
-            f"expression {self.text!r}: {what!r} is not allowed; allowed are parameter names, numbers, strings, "
-            f"+ - * / // % **, comparisons, in [...], and / or / not, and {', '.join(_FUNCTIONS)}"
+            f"expression {self.text!r}: {what!r} is not allowed; allowed are parameter names, numbers, "
+            f"strings, + - * / // % **, comparisons, in [...], and / or / not, and {', '.join(_FUNCTIONS)}"
         )
 
     def build(self, node: ast.AST, depth: int = 0) -> Run:
         method = _BUILD.get(type(node))
         if depth > _MAX_DEPTH:
-            raise SpaceError(f"expression {self.text[:60]!r}… is nested deeper than {_MAX_DEPTH}: split it in several")
+            raise SpaceError(
+                f"expression {self.text[:60]!r}… is nested deeper than {_MAX_DEPTH}: split it in several"
+            )
         if method is None:
             raise self.refuse(node)
         return method(self, node, depth + 1)
@@ -125,7 +127,8 @@ class _Compiler:
     def _check_exponent(self, exponent: Any) -> None:
         if abs(exponent) > _MAX_EXPONENT:
             raise SpaceError(
-                f"expression {self.text!r}: an exponent may be at most {_MAX_EXPONENT}, got {exponent}; use exp or log"
+                f"expression {self.text!r}: an exponent may be at most {_MAX_EXPONENT}, got {exponent}; "
+                "use exp or log"
             )
 
     def unary(self, node: ast.UnaryOp, depth: int) -> Run:
@@ -222,7 +225,8 @@ class Expression:
             raise SpaceError(f"an expression must be text such as 'width > 64', got {text!r}")
         if len(text) > _MAX_LENGTH:
             raise SpaceError(
-                f"an expression may have {_MAX_LENGTH} characters, got {len(text)}: split it in several constraints"
+                f"an expression may have {_MAX_LENGTH} characters, got {len(text)}: "
+                "split it in several constraints"
             )
         try:
             tree = ast.parse(text.strip(), mode="eval")
@@ -236,7 +240,9 @@ class Expression:
         try:
             return self._run(params)
         except KeyError as error:
-            raise SpaceError(f"expression {self.text!r} needs {error.args[0]!r}, which has no value") from None
+            raise SpaceError(
+                f"expression {self.text!r} needs {error.args[0]!r}, which has no value"
+            ) from None
         except (ArithmeticError, ValueError, TypeError) as error:
             raise SpaceError(f"expression {self.text!r} has no value at {dict(params)!r}: {error}") from None
 
@@ -250,7 +256,9 @@ class Expression:
             return False
         result = self.evaluate(params)
         if type(result) is not bool:
-            raise SpaceError(f"expression {self.text!r} must be true or false, got {result!r}: add a comparison")
+            raise SpaceError(
+                f"expression {self.text!r} must be true or false, got {result!r}: add a comparison"
+            )
         return result
 
     def renamed(self, names: Mapping[str, str]) -> Expression:

@@ -1,4 +1,4 @@
-"""From the declared tree to flat parameters: keys, columns, rules of activity, and an order in which to read them."""
+"""From the declared tree to flat parameters: keys, columns, rules of activity, and an order to read in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Domain
-from tunesmith.space.condition import Condition, Member, When
+from tunesmith.space.condition import Member, When
 from tunesmith.space.expression import Expression
 from tunesmith.space.label import Token
 
@@ -85,7 +85,10 @@ def flatten(declared: Declared) -> tuple[Parameter, ...]:
 
 
 def _walk(
-    declared: Iterable[tuple[str, Domain]], prefix: str, path: tuple[tuple[str, str], ...], members: tuple[Member, ...]
+    declared: Iterable[tuple[str, Domain]],
+    prefix: str,
+    path: tuple[tuple[str, str], ...],
+    members: tuple[Member, ...],
 ) -> Iterable[_Node]:
     for name, domain in declared:
         address = prefix + name
@@ -116,8 +119,8 @@ def _resolve(node: _Node, by_name: Mapping[str, Sequence[_Node]]) -> tuple[list[
         found = [other for other in by_name[name] if not _apart(node, other)]
         if not found:
             raise SpaceError(
-                f"parameter {node.name!r}: when names {name!r}, which lies in another branch, so it would never "
-                "be active: leave the condition out"
+                f"parameter {node.name!r}: when names {name!r}, which lies in another branch, so it would "
+                "never be active: leave the condition out"
             )
         parents += found
     if isinstance(when, Expression):
@@ -133,8 +136,8 @@ def _cast(node: _Node, member: Member, parents: Sequence[_Node]) -> Member:
         fitting = [domain for domain in domains if domain.contains(value)]
         if not fitting:
             raise SpaceError(
-                f"parameter {node.name!r}: when asks for {member.name}={value!r}, which {member.name} cannot be; "
-                f"it is {domains[0]!r}"
+                f"parameter {node.name!r}: when asks for {member.name}={value!r}, which it cannot be; "
+                f"{member.name} is {domains[0]!r}"
             )
         values.append(fitting[0].cast(value))
     return Member(member.name, tuple(values))
@@ -182,8 +185,10 @@ def _check_names(
         for i, one in enumerate(same):
             for other in same[i + 1 :]:
                 mine, theirs = needs[one.address], needs[other.address]
-                if not any(address in theirs and not tokens & theirs[address] for address, tokens in mine.items()):
+                if not any(
+                    address in theirs and not tokens & theirs[address] for address, tokens in mine.items()
+                ):
                     raise SpaceError(
-                        f"two parameters are named {name!r} ({one.address} and {other.address}) and could be active "
-                        "at once: rename one of them"
+                        f"two parameters are named {name!r} ({one.address} and {other.address}) and could be "
+                        "active at once: rename one of them"
                     )

@@ -12,7 +12,7 @@ _MOST = 200_000
 
 
 def grid_size(parameters: Sequence[Parameter]) -> int | None:
-    """The number of active combinations; None when a parameter is continuous, or parents have too many values."""
+    """The number of active combinations; None when one is continuous, or parents have too many values."""
     if any(parameter.domain.cardinality is None for parameter in parameters):
         return None
     sizes = [_component(group) for group in _components(parameters)]

@@ -21,7 +21,7 @@ _MOST_LOG = 2**40
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """The values (first + k * stride) / scale for k < count, as whole numbers: each float is the nearest there is."""
+    """The values (first + k * stride) / scale for k < count: each float is the nearest there is."""
 
     first: int
     stride: int
@@ -86,7 +86,9 @@ class Float(Domain):
         check_range("Float", low, high, self.log, step)
         origin, span = (log(low), log(high) - log(low)) if self.log else (low, high - low)
         if not math.isfinite(span):
-            raise SpaceError(f"Float: the range from {low!r} to {high!r} is wider than a float can hold: narrow it")
+            raise SpaceError(
+                f"Float: the range from {low!r} to {high!r} is wider than a float can hold: narrow it"
+            )
         grid = None if step is None else _Grid.of(low, high, step)
         if grid is not None and grid.count > _MOST_CELLS:
             raise SpaceError(f"Float: step={step!r} makes more than 2**50 values: leave step out")
@@ -98,15 +100,15 @@ class Float(Domain):
         """The number at a unit value; exactly `low` at 0 and `high` at 1."""
         if self._grid is not None:
             return self._grid.value(max(0, min(int(u * self._grid.count), self._grid.count - 1)))
-        value = exp(self._origin + u * self._span) if self.log else self._origin + u * self._span
-        if self.low < value < self.high:
-            return value
+        if 0.0 < u < 1.0:
+            value = exp(self._origin + u * self._span) if self.log else self._origin + u * self._span
+            return self.low if value < self.low else self.high if value > self.high else value
         if u != u:
-            raise ValueError("a unit value is NaN")
-        return self.low if u <= 0.5 and value <= self.low or u <= 0.0 else self.high
+            raise SpaceError("a unit value must be a number from 0 to 1, got NaN")
+        return self.low if u <= 0.0 else self.high
 
     def to_unit(self, value: float) -> float:
-        """The unit value of a number; `from_unit` gives back any number that it has given before, bit for bit."""
+        """The unit value of a number; one that `from_unit` has given comes back bit for bit."""
         grid = self._grid
         if grid is not None:
             return (grid.index(value) + 0.5) / grid.count
@@ -121,7 +123,7 @@ class Float(Domain):
         return u if back == value else self._nearby(value, u, back)
 
     def _nearby(self, value: float, u: float, back: float) -> float:
-        """The closest unit value whose number is `value`, else the last one before it: rounding errors undone."""
+        """Undo rounding errors: the unit value whose number is `value`, else the last one before it."""
         resolution = max(math.ulp(log(value)), 1.2e-16) if self.log else math.ulp(value)
         step = max(math.ulp(u), 0.5 * resolution / self._span)
         up = back < value
@@ -139,20 +141,20 @@ class Float(Domain):
         """The value as a float. Raises SpaceError when it is outside, or off the grid."""
         number = value if value.__class__ is float else _number(self, value)
         if not self.low <= number <= self.high:
-            raise SpaceError(f"{value!r} is outside {self!r}: give a number from {self.low!r} to {self.high!r}")
+            raise SpaceError(
+                f"{value!r} is outside {self!r}: give a number from {self.low!r} to {self.high!r}"
+            )
         grid = self._grid
         if grid is None:
-            return number  # type: ignore[no-any-return]
+            return number
         k = grid.index(number)
         nearest = grid.value(k)
         if abs(nearest - number) * grid.scale > 1e-9 * grid.stride:
             raise SpaceError(f"{value!r} is not on the grid of {self!r}: the nearest value is {nearest!r}")
         return nearest
 
-    @property
-    def has_default(self) -> bool:
-        """Whether a default was given."""
-        return self.default is not None
+    def _given_default(self) -> tuple[Any] | None:
+        return None if self.default is None else (self.default,)
 
     def as_json(self) -> dict[str, Any]:
         """The domain as plain JSON."""
@@ -224,7 +226,9 @@ class Int(Domain):
             value = round(exp(self._origin + min(max(u, 0.0), 1.0) * self._span))
             return min(max(value, self.low), self.high)
         k = int(u * self.cardinality)
-        return self.low + self._stride * (k if 0 <= k < self.cardinality else 0 if k < 0 else self.cardinality - 1)
+        return self.low + self._stride * (
+            k if 0 <= k < self.cardinality else 0 if k < 0 else self.cardinality - 1
+        )
 
     def to_unit(self, value: int) -> float:
         """The middle of the number's cell (with log: its logarithm's place)."""
@@ -233,23 +237,25 @@ class Int(Domain):
         return ((value - self.low) // self._stride + 0.5) / self.cardinality
 
     def cast(self, value: Any) -> int:
-        """The value as an int; 3.0 is 3. Raises SpaceError when it is outside, a fraction, or off the grid."""
+        """The value as an int; 3.0 is 3. Raises SpaceError when outside, a fraction, or off the grid."""
         number = value if value.__class__ is int else _whole_number(self, value)
         if not self.low <= number <= self.high:
-            raise SpaceError(f"{value!r} is outside {self!r}: give a whole number from {self.low} to {self.high}")
+            raise SpaceError(
+                f"{value!r} is outside {self!r}: give a whole number from {self.low} to {self.high}"
+            )
         if self._stride != 1 and (number - self.low) % self._stride:
             nearest = self.from_unit(self.to_unit(number))
-            raise SpaceError(f"{value!r} is not on the grid of {self!r}: the nearest value below is {nearest}")
-        return number  # type: ignore[no-any-return]
+            raise SpaceError(
+                f"{value!r} is not on the grid of {self!r}: the nearest value below is {nearest}"
+            )
+        return number
 
     def values(self) -> Iterator[int]:
         """All values in order."""
         return iter(range(self.low, self.high + 1, self._stride))
 
-    @property
-    def has_default(self) -> bool:
-        """Whether a default was given."""
-        return self.default is not None
+    def _given_default(self) -> tuple[Any] | None:
+        return None if self.default is None else (self.default,)
 
     def as_json(self) -> dict[str, Any]:
         """The domain as plain JSON."""
@@ -278,7 +284,9 @@ def _settle_beliefs(domain: Float | Int) -> None:
     except SpaceError as error:
         raise SpaceError(f"{kind}: the default or prior cannot be: {error}") from None
     start = center if default is None else domain.to_unit(default)  # type: ignore[arg-type]
-    domain._settle(prior=prior, center=center, default=default, start_unit=start, when=parse_when(domain.when))
+    domain._settle(
+        prior=prior, center=center, default=default, start_unit=start, when=parse_when(domain.when)
+    )
 
 
 def _number(domain: Domain, value: Any) -> Any:

@@ -19,7 +19,7 @@ def parse_space(thing: Any, constraints: Any = ()) -> Space:
 
     Args:
         thing: what the user gave.
-        constraints: expressions such as "width >= depth", or functions of the params; they add to a Space's own.
+        constraints: expressions such as "width >= depth", or functions of the params; added to a Space's own.
 
     Raises:
         SpaceError: for anything else, and for parameters that cannot be.
@@ -32,6 +32,6 @@ def parse_space(thing: Any, constraints: Any = ()) -> Space:
         domains, typed = parse_typed(thing)
         return Space.of(domains, constraints).typed(thing, typed)
     raise SpaceError(
-        f"a space must be a mapping such as {{'lr': ts.Float(1e-5, 1e-1, log=True)}}, a dataclass with annotated "
-        f"fields, or a Space, got {thing!r}"
+        "a space must be a mapping such as {'lr': ts.Float(1e-5, 1e-1, log=True)}, a dataclass with "
+        f"annotated fields, or a Space, got {thing!r}"
     )

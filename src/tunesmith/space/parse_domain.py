@@ -1,15 +1,16 @@
-"""What may stand where a parameter is expected: domains, lists, ranges, arrays, SciPy distributions, plain values."""
+"""What may stand where a parameter is expected: domains, lists, SciPy distributions, plain values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.base import Domain
+from tunesmith.space.base import Domain, named
 from tunesmith.space.category import Categorical, Constant
 from tunesmith.space.label import native
 from tunesmith.space.number import Float, Int
@@ -19,7 +20,7 @@ _TAIL = 0.001
 
 
 def parse_domain(value: Any) -> Domain:
-    """The domain meant by a value: itself, categories from a list, a SciPy distribution's range, else a constant.
+    """The domain meant by a value: itself, categories of a list, a distribution's range, else a constant.
 
     Raises:
         SpaceError: for what cannot be a parameter; the message says what to write instead.
@@ -32,6 +33,19 @@ def parse_domain(value: Any) -> Domain:
     return Constant(value)
 
 
+def declare(parameters: Mapping[Any, Any]) -> tuple[tuple[str, Domain], ...]:
+    """Named parameters, each parsed. Raises SpaceError, naming the parameter."""
+    found = []
+    for name, value in parameters.items():
+        if not isinstance(name, str) or not name:
+            raise SpaceError(f"a parameter is named by text, got {name!r}")
+        try:
+            found.append((name, parse_domain(value)))
+        except SpaceError as error:
+            raise named(f"parameter {name!r}", error) from None
+    return tuple(found)
+
+
 def _is_distribution(value: Any) -> bool:
     return hasattr(value, "rvs") and not isinstance(value, type)
 
@@ -39,7 +53,7 @@ def _is_distribution(value: Any) -> bool:
 def _categories(values: Iterable[Any]) -> Categorical:
     found = [native(value) for value in values]
     numbers = all(type(value) in (int, float) for value in found)
-    rising = numbers and len(found) > 1 and all(a < b for a, b in zip(found, found[1:], strict=False))
+    rising = numbers and len(found) > 1 and all(a < b for a, b in pairwise(found))
     return Categorical(found, ordered=rising)
 
 
@@ -57,8 +71,8 @@ def _array(values: np.ndarray[Any, Any]) -> Categorical:
 
 def _mapping(value: Mapping[str, Any]) -> Domain:
     raise SpaceError(
-        f"a plain mapping is not a parameter, got {value!r}: write ts.Choice({{branch: {{parameters}}}}) for branches "
-        "with parameters of their own, or ts.Categorical({label: object}) for named objects"
+        f"a plain mapping is not a parameter, got {value!r}: write ts.Choice({{branch: {{parameters}}}}) for "
+        "branches with parameters of their own, or ts.Categorical({label: object}) for named objects"
     )
 
 
@@ -108,7 +122,9 @@ def _bernoulli(given: Mapping[str, float]) -> Domain:
 def _quantiles(value: Any) -> tuple[float, float, float]:
     low, middle, high = (float(value.ppf(share)) for share in (_TAIL, 0.5, 1.0 - _TAIL))
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise SpaceError(f"the distribution {value.dist.name!r} has no finite quantiles: write ts.Float(low, high)")
+        raise SpaceError(
+            f"the distribution {value.dist.name!r} has no finite quantiles: write ts.Float(low, high)"
+        )
     return low, middle, high
 
 

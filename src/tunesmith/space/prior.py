@@ -61,7 +61,7 @@ class Prior:
         object.__setattr__(self, "weight", _WEIGHT[confidence])
 
     def inverse_cdf(self, u: float, center_unit: float, cells: int | None = None) -> float:
-        """The unit value below which a share `u` of the belief lies; `cells`: that many unordered categories."""
+        """The unit value below which a share `u` of the belief lies; `cells`: of so many categories."""
         if cells is not None:
             return self._inverse_cells(u, center_unit, cells)
         low, high, x = 0.0, 1.0, center_unit

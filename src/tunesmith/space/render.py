@@ -32,4 +32,3 @@ def _rows(parameters: Iterable[Parameter]) -> list[Sequence[str]]:
         when = " and ".join(str(rule) for rule in parameter.rules)
         rows.append((parameter.key, repr(parameter.domain), when))
     return rows
-

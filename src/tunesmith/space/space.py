@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tunesmith._rng import Rng, uniform
+from tunesmith._rng import Rng, uniforms
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Domain, named
-from tunesmith.space.condition import Member
+from tunesmith.space.codec import complete, read_params
 from tunesmith.space.constraint import Constraint, constraint_from_json, parse_constraints
 from tunesmith.space.domain import domain_from_json
 from tunesmith.space.flatten import Declared, Parameter, flatten
 from tunesmith.space.grid import grid_size
-from tunesmith.space.parse_domain import parse_domain
+from tunesmith.space.parse_domain import declare
 from tunesmith.space.render import as_html, as_text
 
 _VERSION = 1
@@ -26,8 +25,8 @@ _ATTEMPTS = 10_000
 class Space:
     """All that can be tried: parameters, their conditions and constraints. Immutable, hashed by content.
 
-    Build one with `Space.of`, or pass mappings and dataclasses where a space is expected. A unit row is a list of
-    floats in [0, 1], one for each of `dims`; NaN marks inactive columns.
+    Build one with `Space.of`, or pass mappings and dataclasses where a space is expected. A unit row is a
+    list of floats in [0, 1], one for each of `dims`; NaN marks inactive columns.
 
     Attributes:
         parameters: all of them, parents before children.
@@ -47,6 +46,8 @@ class Space:
     _keys: tuple[str, ...] = ()
     _beliefs: tuple[tuple[int, Domain], ...] = ()
     _conditional: bool = False
+    _hash: int = field(init=False, default=0)
+    _plain: tuple[tuple[str, Callable[[float], Any]], ...] | None = None
 
     @staticmethod
     def of(parameters: Mapping[str, Any], constraints: Any = ()) -> Space:
@@ -61,7 +62,7 @@ class Space:
         """
         if not isinstance(parameters, Mapping):
             raise SpaceError(f"a space must be a mapping of names to parameters, got {parameters!r}")
-        space = _compile(_declare(parameters), parse_constraints(constraints))
+        space = _compile(declare(parameters), parse_constraints(constraints))
         space._check_constraints()
         return space
 
@@ -102,7 +103,9 @@ class Space:
         try:
             return self._places[key]
         except KeyError:
-            raise SpaceError(f"{key!r} has no column; the columns are {', '.join(map(repr, self._keys))}") from None
+            raise SpaceError(
+                f"{key!r} has no column; the columns are {', '.join(map(repr, self._keys))}"
+            ) from None
 
     def decode(self, row: Sequence[float]) -> dict[str, Any]:
         """The params at a unit row, active ones in order; columns of inactive ones are not looked at.
@@ -115,13 +118,16 @@ class Space:
         params: dict[str, Any] = {}
         name = ""
         try:
+            if self._plain is not None:
+                return {name: from_unit(u) for (name, from_unit), u in zip(self._plain, row, strict=True)}
             for parameter in self.parameters:
                 if parameter.rules and not parameter.active(params):
                     continue
                 name, column = parameter.name, parameter.column
                 params[name] = parameter.domain.from_unit(0.5 if column is None else row[column])
         except (ValueError, TypeError, OverflowError) as error:
-            raise named(f"parameter {name!r} at row {list(row)!r}", SpaceError(str(error))) from None
+            name = name or next((p.name for p, u in zip(self.dims, row, strict=True) if u != u), "")
+            raise SpaceError(f"parameter {name!r} has no value at row {list(row)!r}: {error}") from None
         return params
 
     def encode(self, params: Mapping[str, Any]) -> list[float]:
@@ -130,43 +136,15 @@ class Space:
         Raises:
             SpaceError: for missing, unknown, inactive or outside parameters, by name.
         """
-        return self._read(params)[1]
+        return read_params(self.parameters, params)[1]
 
     def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The canonical params: native values or labels, in order, constants filled in. Constraints are `feasible`'s.
+        """The canonical params: native values or labels, in order, constants filled in; see also `feasible`.
 
         Raises:
             SpaceError: for missing, unknown, inactive or outside parameters, by name.
         """
-        return self._read(params)[0]
-
-    def _read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], list[float]]:
-        found: dict[str, Any] = {}
-        row = [math.nan] * len(self._keys)
-        unused = len(params)
-        for parameter in self.parameters:
-            name, domain, column = parameter.name, parameter.domain, parameter.column
-            if parameter.rules and not parameter.active(found):
-                continue
-            if name in params:
-                value = self._cast(parameter, params[name])
-                unused -= 1
-            elif column is None:
-                value = domain.from_unit(0.5)
-            else:
-                raise SpaceError(f"parameter {name!r} is missing from {dict(params)!r}: give a value for it")
-            found[name] = value
-            if column is not None:
-                row[column] = domain.to_unit(value)
-        if unused:
-            raise self._surplus(next(name for name in params if name not in found), found)
-        return found, row
-
-    def _surplus(self, name: str, active: Mapping[str, Any]) -> SpaceError:
-        names = list(dict.fromkeys(parameter.name for parameter in self.parameters))
-        if name in names:
-            return SpaceError(f"parameter {name!r} is inactive with {dict(active)!r}: leave it out")
-        return SpaceError(f"{name!r} is no parameter of this space; there are {', '.join(map(repr, names))}")
+        return read_params(self.parameters, params)[0]
 
     def active(self, params: Mapping[str, Any]) -> list[str]:
         """The keys of the parameters that are active at canonical params."""
@@ -186,42 +164,10 @@ class Space:
         Raises:
             SpaceError: for unknown or outside parameters, or ones that the others given make inactive.
         """
-        implied = self._implied(partial)
-        found: dict[str, Any] = {}
-        for parameter in self.parameters:
-            if not parameter.active(found):
-                continue
-            name, domain, column = parameter.name, parameter.domain, parameter.column
-            if name in partial:
-                found[name] = self._cast(parameter, partial[name])
-                continue
-            found[name] = domain.from_unit(0.5 if column is None else base[column])
-            member = implied.get(name)
-            if member is not None and not member.met(found):
-                found[name] = member.values[0]
-        for name in partial:
-            if name not in found:
-                raise self._surplus(name, found)
-        return found
-
-    def _implied(self, partial: Mapping[str, Any]) -> dict[str, Member]:
-        """What parents that are not given must be, so that given parameters of one place only are active."""
-        found: dict[str, Member] = {}
-        names = [parameter.name for parameter in self.parameters]
-        for parameter in reversed(self.parameters):
-            name = parameter.name
-            if names.count(name) == 1 and (name in partial or name in found):
-                found.update({member.name: member for member in parameter.members() if member.name not in partial})
-        return found
-
-    def _cast(self, parameter: Parameter, value: Any) -> Any:
-        try:
-            return parameter.domain.cast(value)
-        except SpaceError as error:
-            raise named(f"parameter {parameter.name!r}", error) from None
+        return complete(self.parameters, partial, base)
 
     def feasible(self, params: Mapping[str, Any]) -> bool:
-        """Whether all constraints hold whose parameters are all active. Raises SpaceError when one has no value."""
+        """Whether all constraints hold whose parameters are all active. Raises SpaceError if one fails."""
         return all(constraint.satisfied(params) for constraint in self.constraints)
 
     def draw(self, rng: Rng) -> list[float]:
@@ -248,8 +194,7 @@ class Space:
         if attempt:
             row = [rng.uniform(key, attempt) for key in self._keys]
         else:
-            seed, number = rng.seed, rng.number
-            row = [uniform(seed, number, key) for key in self._keys]
+            row = list(uniforms(rng.seed, rng.number, self._keys))
         for column, domain in self._beliefs:
             row[column] = domain.draw(row[column])
         return row
@@ -259,10 +204,17 @@ class Space:
         return [parameter.domain.start_unit for parameter in self.dims]
 
     def default_params(self) -> dict[str, Any] | None:
-        """The params at `center_row` when at least one parameter has a default, else None."""
-        if any(parameter.domain.has_default for parameter in self.dims):
-            return self.decode(self.center_row())
-        return None
+        """What is used now: all defaults, or None when no parameter has one.
+
+        A parameter without default takes its prior's value, its middle, or its first choice.
+        """
+        if not any(parameter.domain.has_default for parameter in self.dims):
+            return None
+        params: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if parameter.active(params):
+                params[parameter.name] = parameter.domain.start()
+        return params
 
     @property
     def grid_size(self) -> int | None:
@@ -298,11 +250,12 @@ class Space:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Space:
-        """The space that `as_json` wrote; objects come back as labels. Raises SpaceError for a newer version."""
+        """The space that `as_json` wrote; objects are now labels. Raises SpaceError for a newer version."""
         version = data.get("version") if isinstance(data, Mapping) else None
         if not isinstance(version, int) or not 1 <= version <= _VERSION:
             raise SpaceError(
-                f"a space of version {version!r} cannot be read; this Tunesmith reads up to {_VERSION}: upgrade it"
+                f"a space of version {version!r} cannot be read, this Tunesmith reads 1 to {_VERSION}: "
+                "upgrade Tunesmith"
             )
         declared = tuple((entry["name"], domain_from_json(entry)) for entry in data["parameters"])
         return _compile(declared, tuple(map(constraint_from_json, data["constraints"])))
@@ -315,13 +268,19 @@ class Space:
         return as_html(self.parameters, self.constraints)
 
     def __repr__(self) -> str:
-        return f"Space({dict(self.declared)!r}" + (f", {list(self.constraints)!r})" if self.constraints else ")")
+        return f"Space({dict(self.declared)!r}" + (
+            f", {list(self.constraints)!r})" if self.constraints else ")"
+        )
 
     def __eq__(self, other: Any) -> bool:
-        return type(other) is Space and (self.declared, self.constraints) == (other.declared, other.constraints)
+        if type(other) is not Space or self.constraints != other.constraints:
+            return False
+        return self is other or self.declared == other.declared
 
     def __hash__(self) -> int:
-        return hash((self.declared, self.constraints))
+        if not self._hash:
+            object.__setattr__(self, "_hash", hash((self.declared, self.constraints)) or 1)
+        return self._hash
 
     def _check_constraints(self) -> None:
         """Raises SpaceError for unknown names, an infeasible default, or when nothing is feasible."""
@@ -329,7 +288,8 @@ class Space:
         for constraint in self.constraints:
             for name in sorted(constraint.names - names):
                 raise SpaceError(
-                    f"{constraint} names {name!r}, which is no parameter; there are {', '.join(sorted(names))}"
+                    f"constraint '{constraint}' names {name!r}, which is no parameter; "
+                    f"there are {', '.join(map(repr, sorted(names)))}"
                 )
         if not self.constraints:
             return
@@ -337,7 +297,9 @@ class Space:
         if default is not None:
             for constraint in self.constraints:
                 if not constraint.satisfied(default):
-                    raise SpaceError(f"the default configuration {default!r} violates {constraint}: change either")
+                    raise SpaceError(
+                        f"the default configuration {default!r} violates {constraint}: change either"
+                    )
         elif not self.feasible(self.decode(self.center_row())):
             self._find_feasible()
 
@@ -346,28 +308,18 @@ class Space:
             if self.feasible(self.decode(self._attempt(Rng(0, number), 0))):
                 return
         raise SpaceError(
-            f"no feasible configuration in {_ATTEMPTS} draws: the constraints contradict each other, or leave too "
-            f"little: {', '.join(map(str, self.constraints))}"
+            f"no feasible configuration in {_ATTEMPTS} draws: the constraints contradict each other, or leave "
+            f"too little: {', '.join(map(str, self.constraints))}"
         )
-
-
-def _declare(parameters: Mapping[Any, Any]) -> Declared:
-    found = []
-    for name, value in parameters.items():
-        if not isinstance(name, str) or not name:
-            raise SpaceError(f"a parameter is named by text, got {name!r}")
-        try:
-            found.append((name, parse_domain(value)))
-        except SpaceError as error:
-            raise named(f"parameter {name!r}", error) from None
-    return tuple(found)
 
 
 def _compile(declared: Declared, constraints: Iterable[Constraint]) -> Space:
     return _assemble(declared, tuple(constraints), flatten(declared))
 
 
-def _assemble(declared: Declared, constraints: tuple[Constraint, ...], parameters: tuple[Parameter, ...]) -> Space:
+def _assemble(
+    declared: Declared, constraints: tuple[Constraint, ...], parameters: tuple[Parameter, ...]
+) -> Space:
     dims = tuple(parameter for parameter in parameters if parameter.column is not None)
     keys = tuple(parameter.key for parameter in dims)
     return Space(
@@ -379,4 +331,7 @@ def _assemble(declared: Declared, constraints: tuple[Constraint, ...], parameter
         _keys=keys,
         _beliefs=tuple((place, p.domain) for place, p in enumerate(dims) if p.domain.prior is not None),
         _conditional=any(parameter.rules for parameter in parameters),
+        _plain=tuple((p.name, p.domain.from_unit) for p in dims)
+        if len(dims) == len(parameters) and not any(p.rules for p in parameters)
+        else None,
     )

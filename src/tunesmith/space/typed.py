@@ -37,9 +37,9 @@ class Typed:
 def parse_typed(kind: type) -> tuple[dict[str, Domain], Typed]:
     """The parameters of a dataclass by name, and how to build it.
 
-    Searched are fields annotated with `Annotated[type, domain]`, `Literal[...]`, bool or an Enum; a field that
-    is a dataclass is searched within. A dataclass default becomes the domain's default; any other field is a
-    constant of its default.
+    Searched are fields annotated with `Annotated[type, domain]`, `Literal[...]`, bool or an Enum; a field
+    that is a dataclass is searched within. A dataclass default becomes the domain's default; any other field
+    is a constant of its default.
 
     Raises:
         SpaceError: for a field with neither domain nor default, or a conditional one without default.
@@ -51,7 +51,9 @@ def _parse(kind: type, prefix: str, where: str) -> tuple[dict[str, Domain], Type
     try:
         hints = get_type_hints(kind, include_extras=True)
     except NameError as error:
-        raise SpaceError(f"the annotations of {where} cannot be read ({error}): define the class in a module") from None
+        raise SpaceError(
+            f"the annotations of {where} cannot be read ({error}): define the class in a module"
+        ) from None
     domains: dict[str, Domain] = {}
     own: list[str] = []
     nested: list[tuple[str, Typed]] = []
@@ -87,7 +89,9 @@ def _field(hint: Any, default: Any) -> Domain:
     domain = _domain(hint)
     if domain is None:
         if default is MISSING:
-            raise SpaceError("it has neither a domain nor a default: write Annotated[float, ts.Float(...)], or = value")
+            raise SpaceError(
+                "it has neither a domain nor a default: write Annotated[float, ts.Float(...)], or = value"
+            )
         return Constant(default)
     if domain.when is not None and default is MISSING:
         raise SpaceError("it has a condition, so it needs a default for when it is inactive: write = value")
@@ -107,7 +111,9 @@ def _domain(hint: Any) -> Domain | None:
         inner, *extras = get_args(hint)
         found = [extra for extra in extras if isinstance(extra, Domain)]
         if any(domain.branches_of() for domain in found):
-            raise SpaceError("a Choice has parameters of its own, which no field holds: use a mapping space, or when=")
+            raise SpaceError(
+                "a Choice has parameters of its own, which no field holds: use a mapping space, or when="
+            )
         return found[0] if found else _domain(inner)
     if get_origin(hint) is Literal:
         return Categorical(get_args(hint))
@@ -129,11 +135,11 @@ def _defaults(inner: Mapping[str, Domain], typed: Typed, value: Any, label: str)
         key, given = typed.prefix + name, getattr(value, name)
         domain = found[key]
         try:
-            found[key] = _with_default(domain, given) if domain.has_column else Constant(given, when=domain.when)
+            found[key] = (
+                _with_default(domain, given) if domain.has_column else Constant(given, when=domain.when)
+            )
         except SpaceError as error:
             raise named(label, error) from None
     for name, deeper in typed.nested:
         found = _defaults(found, deeper, getattr(value, name), label)
     return found
-
-

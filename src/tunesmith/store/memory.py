@@ -47,27 +47,29 @@ class MemoryStore(Store):
     def append(self, study: int, events: Sequence[Event], expect: int | None = None) -> int:
         with self._lock:
             log = self._log(study)
-            rows = log.rows
-            if expect is not None and expect != len(rows):
+            rows, count = log.rows, len(log.rows)
+            fresh: dict[int, Row] = {}
+            try:
+                if expect is not None and expect != count:
+                    raise Conflict(f"trial number {expect} is taken: read on, and propose the next number")
+                for event in events:
+                    number = event.number
+                    before = fresh.get(number) or (rows[number] if 0 <= number < count else None)
+                    lapsed = type(event) is Released and self._lapsed(log, number)
+                    row = admit(event, before, lapsed)
+                    if row is None:
+                        continue
+                    if before is None and number != count + len(fresh):
+                        raise Conflict(f"trial number {number} leaves a gap: the next is {count + len(fresh)}")
+                    fresh[number] = row
+            except (Conflict, LeaseLost) as error:
                 if self._repeats(log, events):
                     return len(log.events)
-                raise Conflict(f"trial number {expect} is taken: read on, and propose the next number")
-            fresh: dict[int, Row] = {}
-            for event in events:
-                number = event.number
-                before = fresh.get(number) or (rows[number] if 0 <= number < len(rows) else None)
-                lapsed = type(event) is Released and self._lapsed(log, number)
-                try:
-                    row = admit(event, before, lapsed)
-                except (Conflict, LeaseLost) as error:
-                    if self._repeats(log, events):
-                        return len(log.events)
-                    if isinstance(error, LeaseLost):
-                        log.refused.extend(events)
-                    raise
-                if row is not None:
-                    fresh[number] = row
-            self._commit(log, events, fresh)
+                if isinstance(error, LeaseLost):
+                    log.refused.extend(events)
+                raise
+            self._commit(log, fresh)
+            log.events.extend(events)
             return len(log.events)
 
     def read(self, study: int, after: int = 0) -> Sequence[Event]:
@@ -112,20 +114,17 @@ class MemoryStore(Store):
     def _lapsed(log: _Log, number: int) -> bool:
         return log.leases.get(number, float("inf")) < time.monotonic()
 
-    def _commit(self, log: _Log, events: Sequence[Event], fresh: dict[int, Row]) -> None:
-        rows = log.rows
+    def _commit(self, log: _Log, fresh: dict[int, Row]) -> None:
+        rows, leases = log.rows, log.leases
         for number, row in fresh.items():
             if number < len(rows):
                 rows[number] = row
-            elif number == len(rows):
-                rows.append(row)
             else:
-                raise Conflict(f"trial number {number} leaves a gap: the next is {len(rows)}")
+                rows.append(row)
             if row.state is not TrialState.RUNNING:
-                log.leases.pop(number, None)
-            elif number not in log.leases:
-                log.leases[number] = time.monotonic() + self.lease
-        log.events.extend(events)
+                leases.pop(number, None)
+            elif number not in leases:
+                leases[number] = time.monotonic() + self.lease
 
     @staticmethod
     def _repeats(log: _Log, events: Sequence[Event]) -> bool:
