@@ -132,8 +132,9 @@ class TrialHandle:
         """
         domain = _float(low, high, step, log)
         value: float
-        if self._known.get(name) is domain:  # the common case, and the hot path of cheap objectives
-            value = self._asked[name] = self._proposed[name]
+        asked, proposed = self._asked, self._proposed
+        if self._known.get(name) is domain and name in proposed and name not in asked:  # the hot path
+            value = asked[name] = proposed[name]
         else:
             value = self._suggest(name, domain)
         return value
