@@ -8,7 +8,7 @@ from typing import Any
 
 from tunesmith._rng import Rng, uniforms
 from tunesmith.errors import SpaceError
-from tunesmith.space.base import Domain, named
+from tunesmith.space.base import Domain
 from tunesmith.space.codec import complete, read_params
 from tunesmith.space.constraint import Constraint, constraint_from_json, parse_constraints
 from tunesmith.space.domain import domain_from_json
