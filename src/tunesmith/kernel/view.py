@@ -115,16 +115,16 @@ def pareto(ledger: Ledger) -> tuple[Trial, ...]:
     """Feasible complete trials not dominated by another; of equal ones, the first."""
     import numpy as np
 
-    from tunesmith.numeric.pareto import nondomination_ranks
+    from tunesmith.numeric.pareto import nondominated
 
     done = [t for t in ledger.trials if t.state is TrialState.COMPLETE and t.losses and t.violation == 0]
     if not done:
         return ()
-    ranks = nondomination_ranks(np.array([trial.losses for trial in done]))
+    best = nondominated(np.array([trial.losses for trial in done]))
     seen: set[tuple[float, ...] | None] = set()
     front = []
-    for trial, rank in zip(done, ranks, strict=True):
-        if rank == 0 and trial.losses not in seen:
+    for trial, undominated in zip(done, best, strict=True):
+        if undominated and trial.losses not in seen:
             seen.add(trial.losses)
             front.append(trial)
     return tuple(front)

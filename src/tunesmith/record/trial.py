@@ -80,6 +80,10 @@ class Trial(NamedTuple):
     seen: int = 0
     worker: str | None = None
 
+    def __repr__(self) -> str:
+        values = "" if self.values is None else f", {', '.join(f'{value:.6g}' for value in self.values)}"
+        return f"Trial({self.number}, {self.state.value}{values}, {dict(self.params)!r})"
+
     @property
     def value(self) -> float | None:
         """The first objective's value; a stopped or paused trial's is its last report."""

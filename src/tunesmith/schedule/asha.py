@@ -16,7 +16,7 @@ import numpy as np
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
-from tunesmith.numeric.pareto import nondomination_ranks
+from tunesmith.numeric.pareto import fronts
 from tunesmith.record.assignment import Decision, Plan, Resume, Start
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial, TrialState
@@ -44,9 +44,9 @@ class _Rung:
         """The numbers of the `count` best trials; several objectives are ranked by non-domination."""
         if not self.entries or len(self.entries[0][0]) == 1:
             return [number for _, number in self.entries[:count]]
-        ranks = nondomination_ranks(np.array([losses for losses, _ in self.entries]))
-        order = np.argsort(ranks, kind="stable")[:count]
-        return [self.entries[index][1] for index in order]
+        ranked = fronts(np.array([losses for losses, _ in self.entries]), enough=count)
+        order = [int(index) for front in ranked for index in front]
+        return [self.entries[index][1] for index in order[:count]]
 
 
 @dataclass(frozen=True, slots=True)
