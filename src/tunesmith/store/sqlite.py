@@ -8,6 +8,7 @@ write of another kind.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import weakref
 from collections.abc import Sequence
@@ -144,6 +145,11 @@ class SQLiteStore(Store):
                 db.execute(f"delete from {table} where study_id = ?", (study,))  # noqa: S608 (our own tables)
 
         self._file.write(remove)
+        shutil.rmtree(self.checkpoint_folder(study), ignore_errors=True)
+
+    def checkpoint_folder(self, study: int) -> str:
+        """A folder beside the file, one for each study."""
+        return f"{self.path}.files{os.sep}{study}"
 
     def refused(self, study: int) -> Sequence[Event]:
         """What workers wrote that had lost their claim: kept aside, part of no log."""
