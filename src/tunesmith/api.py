@@ -225,21 +225,25 @@ def _open(
         fidelity=fidelity,
         n_trials=None if n_trials is None else _check.integer("n_trials", n_trials, 1),
     )
-    if name is None:
-        if storage is not None:
-            raise SettingError("a study in a store needs a name: give name=, by which it can be resumed")
-        store = presets.store("memory:")
-    else:
-        store = presets.store(storage)
-        info = _find(store, name)
-        if info is not None:
-            if not resume:
-                raise StudyError(f"a study named {name!r} exists in {store}: load_study() it, or choose another name")
-            same = _Same(name, store, info.spec)
-            same.check(wanted, seed, searcher, scheduler, objective, named=bool(direction or objectives))
-            if wanted.space is not None:  # it may hold Python objects, which no store keeps
-                info = replace(info, spec=replace(info.spec, problem=replace(info.spec.problem, space=wanted.space)))
-            return _load(store, info)
+    if name is None and storage is not None:
+        raise SettingError("a study in a store needs a name: give name=, by which it can be resumed")
+    store = presets.store("memory:" if name is None else storage)
+
+    def existing() -> Study | None:
+        info = None if name is None else _find(store, name)
+        if info is None:
+            return None
+        if not resume:
+            raise StudyError(f"a study named {name!r} exists in {store}: load_study() it, or choose another name")
+        same = _Same(info.spec.name, store, info.spec)
+        same.check(wanted, seed, searcher, scheduler, objective, named=bool(direction or objectives))
+        if wanted.space is not None:  # it may hold Python objects, which no store keeps
+            info = replace(info, spec=replace(info.spec, problem=replace(info.spec.problem, space=wanted.space)))
+        return _load(store, info)
+
+    found = existing()
+    if found is not None:
+        return found
     chosen = presets.searcher(searcher)
     scheduling = presets.scheduler(scheduler, objective)
     _refuse(wanted, chosen, scheduling)
@@ -253,7 +257,14 @@ def _open(
     )
     chosen.init(wanted)
     scheduling.init(wanted)  # both complain before the study exists
-    return Study(Cursor(store, store.create(spec), spec, chosen, scheduling))
+    try:
+        study = store.create(spec)
+    except StudyError:  # another process was faster
+        found = existing()
+        if found is None:
+            raise
+        return found
+    return Study(Cursor(store, study, spec, chosen, scheduling))
 
 
 def _space(space: Any, constraints: Sequence[Any]) -> Space | None:

@@ -1,0 +1,135 @@
+"""kill -9 of drivers and workers at any moment: what was told is there, and the study goes on exactly."""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import psutil
+import pytest
+
+import tunesmith as ts
+from tunesmith.record.event import Created, Finished, Paused, Reported, Resumed
+
+DRIVER = Path(__file__).with_name("driver.py")
+
+
+def start(storage, kind, trials, workers, told):
+    command = [sys.executable, str(DRIVER), str(storage), kind, str(trials), str(workers), str(told)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE)
+
+
+def ended(driver, seconds):
+    """Whether the driver ends by itself within so many seconds; it must not have failed."""
+    try:
+        _, error = driver.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    assert driver.returncode == 0, error.decode()
+    return True
+
+
+def workers_of(driver):
+    """Its worker processes that are up: one that dies while it loads the objective, time and again, is a
+    different fault, and ends the run with a sentence."""
+    try:
+        children = psutil.Process(driver.pid).children(recursive=True)
+        now = time.time()
+        return [c for c in children if "_boot.py" in " ".join(c.cmdline()) and now - c.create_time() > 0.7]
+    except psutil.Error:
+        return []
+
+
+def kill(process):
+    try:
+        process.kill()
+    except psutil.Error:
+        return
+    process.wait()
+
+
+def check_log(storage, told, trials):
+    """Nothing told is lost or changed, numbers are 0, 1, 2, …, the projection agrees, replay is identical."""
+    study = ts.load_study("killed", storage=storage)
+    records = study.trials
+    assert [trial.number for trial in records] == list(range(len(records)))
+    assert len(records) <= trials
+    for line in told.read_text().splitlines() if told.exists() else []:
+        number, state, value = line.split(" ", 2)
+        assert (records[int(number)].state.value, repr(records[int(number)].value)) == (state, value)
+    store = study.cursor.store
+    events = store.read(study.cursor.id)
+    created = [event.number for event in events if isinstance(event, Created)]
+    finished = [event.number for event in events if isinstance(event, Finished)]
+    assert max(Counter(created).values()) == 1
+    assert not finished or max(Counter(finished).values()) == 1
+    assert store.check() == []
+    replayed = study.replay()
+    assert replayed.identical, replayed
+    store.close()
+    return records, events
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_study_killed_twenty_times_loses_nothing(tmp_path, workers):
+    storage, told = tmp_path / "study.db", tmp_path / "told"
+    chance = random.Random(workers)
+    trials, kills = 150, 0
+    while kills < 10:  # ten a parameter: twenty in all
+        driver = start(storage, "plain", trials, workers, told)
+        if ended(driver, chance.uniform(0.35, 0.8)):
+            trials += 20  # the study was done already: raise its budget, and go on killing
+            continue
+        victims = workers_of(driver)
+        if victims and kills % 2:
+            kill(chance.choice(victims))  # a worker first; its trial is run again
+            time.sleep(0.05)
+        driver.kill()
+        driver.communicate()
+        kills += 1
+        if storage.exists():
+            check_log(storage, told, trials)
+    assert ended(start(storage, "plain", trials, workers, told), 60)
+    records, _ = check_log(storage, told, trials)
+    assert len(records) == trials
+    assert {trial.state for trial in records} == {ts.TrialState.COMPLETE}
+
+
+def test_a_generator_under_promotion_survives_the_loss_of_half_its_workers(tmp_path):
+    storage, told = tmp_path / "study.db", tmp_path / "told"
+    chance = random.Random(7)
+    driver = start(storage, "curve", 60, 9, told)
+    killed = 0
+    while not ended(driver, 0.4):
+        victims = workers_of(driver)
+        for victim in chance.sample(victims, min(len(victims), 5)) if killed < 25 else ():
+            kill(victim)
+            killed += 1
+    assert killed >= 5
+    records, events = check_log(storage, told, 60)
+    assert len(records) == 60
+    assert not any(trial.state is ts.TrialState.RUNNING for trial in records)
+    steps = Counter((event.number, event.step) for event in events if isinstance(event, Reported))
+    assert max(steps.values()) == 1, "a step was reported twice"
+    budgets = defaultdict(list)
+    for event in events:
+        if isinstance(event, Resumed):
+            budgets[event.number].append(event.budget)
+    assert budgets, "no trial was promoted"
+    assert all(given == sorted(set(given)) for given in budgets.values()), "resumed twice to one budget"
+    assert any(isinstance(event, Paused) for event in events)
+    assert sum(trial.state is ts.TrialState.COMPLETE for trial in records) >= 1
+
+
+def test_eight_drivers_share_one_study(tmp_path):
+    storage = tmp_path / "study.db"
+    n = 1000
+    drivers = [start(storage, "plain", n, 1, tmp_path / f"told{k}") for k in range(8)]
+    for driver in drivers:
+        assert ended(driver, 120)
+    told = [line for k in range(8) for line in (tmp_path / f"told{k}").read_text().splitlines()]
+    assert sorted(int(line.split()[0]) for line in told) == list(range(n)), "a trial was run twice, or not at all"
+    records, _ = check_log(storage, tmp_path / "told0", n)
+    assert len(records) == n
