@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,9 +65,10 @@ def flatten(declared: Declared) -> tuple[Parameter, ...]:
     for node in nodes:
         by_name.setdefault(node.name, []).append(node)
     keys = {node.address: node.name if len(by_name[node.name]) == 1 else node.address for node in nodes}
-    if len(set(keys.values())) < len(nodes):
-        twice = sorted(key for key in keys.values() if list(keys.values()).count(key) > 1)[0]
-        raise SpaceError(f"two parameters have the key {twice!r}: rename one of them")
+    for taken in (Counter(node.address for node in nodes), Counter(keys.values())):
+        for key, count in taken.most_common(1):
+            if count > 1:
+                raise SpaceError(f"two parameters have the key {key!r}: rename one of them")
     parents: dict[str, list[_Node]] = {}
     rules: dict[str, tuple[Rule, ...]] = {}
     for node in nodes:

@@ -77,9 +77,9 @@ class Prior:
             else:
                 low = x
             step = error / (_UNIFORM + slope * math.exp(-0.5 * z * z))
-            x = x - step if low < x - step < high else 0.5 * (low + high)
             if abs(step) < 1e-15 or high - low < 1e-16:
                 break
+            x = x - step if low < x - step < high else 0.5 * (low + high)
         return min(max(x, 0.0), 1.0)
 
     def log_density(self, unit: float, center_unit: float, cells: int | None = None) -> float:

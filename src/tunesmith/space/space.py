@@ -308,8 +308,8 @@ class Space:
             if self.feasible(self.decode(self._attempt(Rng(0, number), 0))):
                 return
         raise SpaceError(
-            f"no feasible configuration in {_ATTEMPTS} draws: the constraints contradict each other, or leave "
-            f"too little: {', '.join(map(str, self.constraints))}"
+            f"no feasible configuration in {_ATTEMPTS} draws: the constraints contradict each other, or "
+            f"leave too little: {', '.join(map(str, self.constraints))}"
         )
 
 
