@@ -148,7 +148,7 @@ def create_study(
 
 def load_study(name: str, *, storage: Storage = None) -> Study:
     """The study of this name; any process may ask and tell it. Raises StudyError when there is none."""
-    store = presets.store(storage)
+    store = presets.store(storage, new=False)
     info = _find(store, name)
     if info is None:
         known = ", ".join(repr(i.spec.name) for i in store.list()) or "none"
@@ -158,7 +158,7 @@ def load_study(name: str, *, storage: Storage = None) -> Study:
 
 def list_studies(*, storage: Storage = None) -> list[StudyInfo]:
     """All studies of a store, oldest first."""
-    return list(presets.store(storage).list())
+    return list(presets.store(storage, new=False).list())
 
 
 def delete_study(name: str, *, storage: Storage = None) -> None:
@@ -219,6 +219,8 @@ def _open(
     resume: bool,
 ) -> Study:
     """The study that these arguments describe: a new one, or the one of this name when it is the same."""
+    if fidelity is not None and not isinstance(fidelity, Fidelity):
+        raise SettingError(f"fidelity must be such as ts.Fidelity('epoch', 1, 81), got {fidelity!r}")
     wanted = Problem(
         objectives=parse_objectives(direction, objectives),
         space=_space(space, constraints),

@@ -11,7 +11,7 @@ from enum import Enum
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple, TypeVar
 
-from tunesmith.errors import SettingError
+from tunesmith.errors import SettingError, StudyError
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.store._base import Store
@@ -77,10 +77,10 @@ def scheduler_from(record: Mapping[str, Any]) -> Scheduler[Any]:
     return found
 
 
-def store(given: str | os.PathLike[str] | Store | None) -> Store:
+def store(given: str | os.PathLike[str] | Store | None, *, new: bool = True) -> Store:
     """The store at a path or 'sqlite:///…'; 'memory:' is a new one in memory; None the default one.
 
-    Raises SettingError for an address of another kind.
+    Raises SettingError for an address of another kind; StudyError when there is none and `new` is False.
     """
     if isinstance(given, Store):
         return given
@@ -94,7 +94,10 @@ def store(given: str | os.PathLike[str] | Store | None) -> Store:
         )
     from tunesmith.store.sqlite import SQLiteStore
 
-    return SQLiteStore(path.removeprefix("/") if separator else address)
+    file = path.removeprefix("/") if separator else address
+    if not new and not os.path.exists(file):
+        raise StudyError(f"there is no store at {file}: give the storage= that the study was made with")
+    return SQLiteStore(file)
 
 
 def record(method: Any) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Worker:
     parked: dict[int, _Live] = field(default_factory=dict)
 
     def __call__(self, assignment: Assignment, send: Send) -> Message:
-        """Run the assignment to the end of its attempt. KeyboardInterrupt and SystemExit pass through."""
+        """Run the assignment to the end of its attempt. KeyboardInterrupt passes through."""
         live = self.parked.pop(assignment.number, None)
         if live is not None and assignment.trial.reports and reached(live[0]) != assignment.trial.step:
             live = None  # another worker has taken the trial further meanwhile
@@ -61,8 +61,10 @@ class Worker:
             return self._halted(handle)
         except ObjectiveError as error:
             return ended(handle, TrialState.FAILED, error=str(error), wrong=True)
-        except Exception:  # noqa: BLE001 - whatever an objective raises fails its trial, and no more
-            return ended(handle, TrialState.FAILED, error=_trimmed(traceback.format_exc()))
+        except SystemExit as error:
+            return ended(handle, TrialState.FAILED, error=f"the objective called sys.exit({error.code!r})")
+        except Exception as error:  # noqa: BLE001 - whatever an objective raises fails its trial, and no more
+            return ended(handle, TrialState.FAILED, error=_told(error))
 
     def _drive(self, handle: TrialHandle, generator: Generator[Any, Any, Any]) -> Message:
         """Step a generator until it ends, or is halted; a paused one is kept."""
@@ -111,9 +113,12 @@ class Worker:
         return ended(handle, TrialState.COMPLETE, values=values)
 
 
-def _trimmed(text: str, limit: int = 20_000) -> str:
-    """A traceback without this file's frame; a very long one loses its middle."""
-    text = text.strip()
+def _told(error: Exception, limit: int = 20_000) -> str:
+    """The traceback, without the frames of this file; a very long one loses its middle."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error, trace)).strip()
     return text if len(text) <= limit else f"{text[: limit // 2]}\n…\n{text[-limit // 2 :]}"
 
 
