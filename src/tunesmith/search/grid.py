@@ -55,7 +55,7 @@ class GridSearcher(Searcher[int]):
     def init(self, problem: Problem) -> int:
         if problem.space is None:
             raise SettingError("grid search needs a declared space: pass one, or choose another searcher")
-        _grid(problem.space, self.resolution)
+        grid_of(problem.space, self.resolution)
         return 0
 
     def tell(self, state: int, trial: Trial) -> int:
@@ -70,10 +70,10 @@ class GridSearcher(Searcher[int]):
 
     def size(self, space: Space) -> int:
         """The number of combinations, constraints aside."""
-        return _grid(space, self.resolution).size
+        return grid_of(space, self.resolution).size
 
     def _row(self, space: Space, seed: int, index: int) -> list[float]:
-        grid = _grid(space, self.resolution)
+        grid = grid_of(space, self.resolution)
         return grid.row(_permuted(index, grid.size, seed) if self.shuffle else index)
 
 
@@ -107,7 +107,7 @@ class _Component:
 
 
 @dataclass(frozen=True, slots=True)
-class _Grid:
+class Grid:
     """Mixed-radix numbers over components: the last component changes fastest."""
 
     components: tuple[_Component, ...]
@@ -115,6 +115,7 @@ class _Grid:
     size: int
 
     def row(self, index: int) -> list[float]:
+        """The unit row of combination `index`; 0.5 where inactive."""
         row = [0.5] * self.dims
         for component in reversed(self.components):
             index, local = divmod(index, component.ends[-1])
@@ -123,9 +124,10 @@ class _Grid:
 
 
 @lru_cache(maxsize=8)
-def _grid(space: Space, resolution: int) -> _Grid:
+def grid_of(space: Space, resolution: int) -> Grid:
+    """All combinations of a space, numbered. Raises SettingError."""
     components = tuple(_component(group, resolution) for group in _groups(space.parameters))
-    return _Grid(components, len(space.dims), prod(component.ends[-1] for component in components))
+    return Grid(components, len(space.dims), prod(component.ends[-1] for component in components))
 
 
 def _groups(parameters: tuple[Parameter, ...]) -> list[list[Parameter]]:

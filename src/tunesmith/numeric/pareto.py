@@ -1,0 +1,74 @@
+"""Domination among loss vectors: which are not beaten, and in what order fronts peel off.
+
+Rows are points, columns losses (less is better). a dominates b when a <= b everywhere and a < b somewhere.
+Fronts: Goldberg (1989); Deb et al. (2002), IEEE Trans. Evol. Comput. 6.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+
+
+def nondominated(losses: Floats) -> Bools:
+    """Shape (n,): whether no other row dominates it; equal rows stand or fall together. NaN rows never stand.
+
+    O(n log n) for up to two losses, else O(n * front).
+    """
+    n, m = losses.shape
+    keep = np.zeros(n, dtype=np.bool_)
+    valid = np.flatnonzero(~np.isnan(losses).any(axis=1))
+    if not len(valid):
+        return keep
+    if m <= 2:
+        keep[valid[_planar(losses[valid])]] = True
+        return keep
+    order = valid[np.lexsort(losses[valid].T[::-1])]  # a row is dominated by earlier ones only
+    left = losses[order]
+    while len(order):
+        head = left[0]
+        keep[order[0]] = True
+        same = (left == head).all(axis=1)
+        keep[order[same]] = True
+        stays = (left < head).any(axis=1)
+        order, left = order[stays], left[stays]
+    return keep
+
+
+def _planar(losses: Floats) -> Bools:
+    """Walk along the first loss: a row stands when its second is below all second losses before it."""
+    first, second = losses[:, 0], losses[:, -1]
+    order = np.lexsort((second, first))
+    a, b = first[order], second[order]
+    best = np.minimum.accumulate(b)
+    before = np.concatenate([[np.inf], best[:-1]])
+    stands = b < before
+    if losses.shape[1] == 1:
+        stands = a == a[0]
+    else:
+        for i in np.flatnonzero(~stands):  # equal to the row before, which stands: so does it
+            stands[i] = i > 0 and stands[i - 1] and a[i] == a[i - 1] and b[i] == b[i - 1]
+    found = np.zeros(len(order), dtype=np.bool_)
+    found[order] = stands
+    return found
+
+
+def fronts(losses: Floats, enough: int | None = None) -> list[Indices]:
+    """Indices of the first front, then of what is nondominated without it, and so on.
+
+    Ends when `enough` rows are in fronts. Rows with NaN are in none.
+    """
+    left = np.flatnonzero(~np.isnan(losses).any(axis=1))
+    wanted = len(left) if enough is None else min(enough, len(left))
+    found: list[Indices] = []
+    total = 0
+    while total < wanted:
+        front = nondominated(losses[left])
+        found.append(left[front])
+        total += len(found[-1])
+        left = left[~front]
+    return found
