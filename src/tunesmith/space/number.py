@@ -17,6 +17,7 @@ from tunesmith.space.prior import Prior
 
 _MOST_CELLS = 2**50
 _MOST_LOG = 2**40
+_FIRST, _LAST = math.ulp(0.0), 1.0 - 2.0**-53  # the unit values next to the edges, which stand for the bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,14 @@ class Float(Domain):
         grid = self._grid
         if grid is not None:
             return (grid.index(value) + 0.5) / grid.count
-        if self._span <= 0.0:
-            return 0.5
         if value <= self.low:
-            return 0.0
+            return 0.0 if self.low < self.high else 0.5
         if value >= self.high:
             return 1.0
+        if self._span <= 0.0:
+            return 0.5
         u = ((log(value) if self.log else value) - self._origin) / self._span
+        u = _FIRST if u <= 0.0 else _LAST if u >= 1.0 else u
         back = self.from_unit(u)
         return u if back == value else self._nearby(value, u, back)
 
