@@ -28,7 +28,7 @@ def factory():
     def run(given, send):
         if given.trial.params["hang"]:
             subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-            send(Message(number=given.number, attempt=0, kind=Kind.REPORT, step=1, values=(float(os.getpid()),)))
+            send(Message(number=given.number, attempt=0, kind=Kind.REPORT, step=1, values=(0.0,)))
             if given.trial.params["hang"] == "deaf":
                 import ctypes
                 ctypes.PyDLL(None).sleep(1000)   # holds the interpreter lock, in C
@@ -66,7 +66,9 @@ def gone(processes: list[psutil.Process], seconds: float) -> bool:
 
 
 def test_an_unguarded_script(tmp_path):
-    driver = start(tmp_path, "submit(1); submit(3)\nfor _ in range(2): executor.wait(None, show)\nexecutor.close()")
+    driver = start(
+        tmp_path, "submit(1); submit(3)\nfor _ in range(2): executor.wait(None, show)\nexecutor.close()"
+    )
     output, _ = driver.communicate(timeout=30)
     assert driver.returncode == 0
     assert sorted(output.splitlines()) == ["end (2.0,)", "end (6.0,)", "main runs"]
@@ -90,7 +92,10 @@ def test_a_killed_driver_takes_everything_along(tmp_path, hang):
 
 @pytest.mark.parametrize("end", ["", "raise SystemExit(0)", "del executor", "1 / 0"])
 def test_a_driver_that_does_not_close(tmp_path, end):
-    driver = start(tmp_path, f"submit(1); submit(2, 'quietly'); time.sleep(0.7)\nleft = 1\nprint('now', flush=True)\n{end}")
+    driver = start(
+        tmp_path,
+        f"submit(1); submit(2, 'quietly'); time.sleep(0.7)\nleft = 1\nprint('now', flush=True)\n{end}",
+    )
     with driver:
         for line in driver.stdout:
             if line == "now\n":

@@ -192,7 +192,7 @@ def test_a_report_waiting_for_the_driver_is_not_late(make):
         return Decision.CONTINUE
 
     executor.submit(assignment(0, steps=1))
-    assert collect(executor, 1, slow)[-1].state in (TrialState.COMPLETE, TrialState.FAILED)
+    assert collect(executor, 1, slow)[-1].state is TrialState.COMPLETE
 
 
 def test_finished_and_then_dead_is_finished(make):
@@ -297,7 +297,9 @@ def test_closures_and_lambdas_travel(make):
 
 def test_what_cannot_be_pickled_is_named():
     lock = threading.Lock()
-    with pytest.raises(ObjectiveError, match=r"because lock .*\(reached as lock\).*define it at module level"):
+    with pytest.raises(
+        ObjectiveError, match=r"because lock .*\(reached as lock\).*define it at module level"
+    ):
         ProcessExecutor(lambda: lock, 1)  # type: ignore[arg-type, return-value]
     partial = functools.partial(Script, lambda: lock)
     with pytest.raises(ObjectiveError, match="reached as argument 0 / lock"):
@@ -312,14 +314,14 @@ def test_what_no_worker_can_load_is_said_once(make, monkeypatch):
     executor.submit(assignment(0))
     executor.submit(assignment(1))
     for _ in range(2):
-        with pytest.raises(ObjectiveError, match=r"ModuleNotFoundError.*a_module_that_is_not_there.*line \d+"):
+        with pytest.raises(ObjectiveError, match=r"ModuleNotFoundError.*a_module_that_is_not_there.*line \d"):
             collect(executor, 1)
 
 
 def test_workers_that_die_before_they_can_load(make):
     executor = make(1, lambda: os._exit(7))
     executor.submit(assignment(0))
-    with pytest.raises(ObjectiveError, match="3 worker processes in a row died .* exited with code 7$"):
+    with pytest.raises(ObjectiveError, match=r"3 worker processes in a row died .* exited with code 7$"):
         collect(executor, 1)
 
 
@@ -350,7 +352,6 @@ def test_a_frozen_worker_blocks_nobody(make):
             os.kill(pid_of(message), signal.SIGSTOP)
         return Decision.CONTINUE
 
-    executor.wait(5.0, freeze) if False else None
     until(lambda: executor.wait(0.1, freeze) or any(p.status() == "stopped" for p in left_of(executor)))
     executor.submit(assignment(1, big="x" * 5_000_000))
     assert collect(executor, 1)[-1].number == 1

@@ -42,7 +42,8 @@ class Child:
     """A worker process, its socket, and what it is at.
 
     `assignment`: the trial under way. `parked`: the number of the paused trial that it keeps in memory.
-    `ready`: its objective is loaded. `deadline`: when its trial has run too long. `doom`: it was told to end.
+    `ready`: its objective is loaded. `deadline`: when its trial has run too long. `asked_at`: when it sent its
+    last message. `doom`: it was told to end.
     `open`: its end of the socket is; `lost_at`: when it will be given up because that is not so.
     """
 
@@ -53,6 +54,7 @@ class Child:
         self.doom: Doom | None = None
         self.killed = False
         self.deadline: float | None = None
+        self.asked_at = 0.0
         self.mark = mark
         self.open = True
         self.lost_at: float | None = None

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import selectors
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 from tunesmith.execute import _tree
 from tunesmith.execute._child import Child
 from tunesmith.record.trial import TrialState
 
+_KEEPER = Path(__file__).with_name("_keeper.py")
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -25,12 +30,15 @@ class Crew:
         self._owner = os.getpid()
         self._hired = 0
         self._disbanded = False
+        self._keeper: Keeper | None = None
         outer = os.environ.get(_tree.MARK)
         token = f"{os.getpid()}-{secrets.token_hex(6)}"
         self._mark = f"{outer}/{token}" if outer else token
 
     def hire(self) -> Child:
         """A new worker process. Raises ObjectiveError when none can be started."""
+        if self._keeper is None:
+            self._keeper = Keeper(self._mark)
         self._hired += 1
         child = Child(self._setup, f"{self._mark}/{self._hired}", self._threads)
         self.children.append(child)
@@ -110,6 +118,8 @@ class Crew:
                 self.bury(child)
         self.children.clear()
         self._selector.close()
+        if self._keeper is not None:
+            self._keeper.release()
 
     def _await(self, until: float, *, gently: bool) -> None:
         """Wait for all to die; gently: for the children of interrupted objectives, too."""
@@ -119,6 +129,37 @@ class Crew:
                 continue
             if not gently or not any(c.assignment is not None and self.followers(c) for c in self.children):
                 return
+
+
+class Keeper:
+    """The driver's end of a process that clears up should the driver be killed. Only where there is /proc."""
+
+    def __init__(self, mark: str) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
+        if not sys.executable or not os.path.isdir("/proc/self"):
+            return
+        theirs, self._pipe = os.pipe()
+        # It is a second line of defence: where it cannot be started, workers still die with the driver.
+        with contextlib.suppress(OSError):
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_KEEPER), str(theirs), mark],
+                pass_fds=(theirs,),
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        os.close(theirs)
+
+    def release(self) -> None:
+        """There is nothing to clear up any more."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
 
 
 def _cpus() -> int:

@@ -18,6 +18,8 @@ from tunesmith.record.trial import TrialState
 from tunesmith.space.domain import Domain, domain_from_json
 
 HEADER = Struct(">QB")
+SENT = Struct(">d")
+"""Before each message: when it was sent, by the clock that all processes of a machine share."""
 LOST = 113
 """The exit code of a worker whose socket is gone."""
 

@@ -22,7 +22,7 @@ from types import FrameType
 
 from tunesmith.errors import TunesmithError
 from tunesmith.execute._base import Run, RunFactory
-from tunesmith.execute._wire import HEADER, LOST, Setup, Tag, encode, failed, frame
+from tunesmith.execute._wire import HEADER, LOST, SENT, Setup, Tag, encode, failed, frame
 from tunesmith.record.assignment import Assignment, Decision, Message
 from tunesmith.record.trial import TrialState
 
@@ -129,7 +129,7 @@ def _load(setup: Setup, channel: Channel) -> Run | None:
 
 def _attempt(run: Run, assignment: Assignment, channel: Channel) -> tuple[Tag, bytes]:
     def send(message: Message) -> Decision:
-        channel.send(Tag.MESSAGE, encode(message))
+        channel.send(Tag.MESSAGE, SENT.pack(time.monotonic()) + encode(message))
         tag, body = channel.receive()
         if tag is Tag.QUIT:
             raise Terminated(128 + signal.SIGTERM)
@@ -146,9 +146,11 @@ def _attempt(run: Run, assignment: Assignment, channel: Channel) -> tuple[Tag, b
             stream.flush()
     kept = end.state is TrialState.PAUSED and end.number in getattr(run, "parked", ())
     try:
-        return (Tag.KEPT if kept else Tag.MESSAGE), encode(end)
+        tag, body = (Tag.KEPT if kept else Tag.MESSAGE), encode(end)
     except (TunesmithError, TypeError, ValueError, AttributeError) as error:
-        return Tag.MESSAGE, encode(failed(assignment, f"the trial's result cannot be recorded: {error}"))
+        end = failed(assignment, f"the trial's result cannot be recorded: {error}")
+        tag, body = Tag.MESSAGE, encode(end)
+    return tag, SENT.pack(time.monotonic()) + body
 
 
 def _terminated(signum: int, _: FrameType | None) -> None:

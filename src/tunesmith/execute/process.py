@@ -15,7 +15,7 @@ from tunesmith.execute._child import Child
 from tunesmith.execute._crew import Crew
 from tunesmith.execute._pack import pack
 from tunesmith.execute._shield import Shield
-from tunesmith.execute._wire import LOST, Tag, decode, ended, failed, frame
+from tunesmith.execute._wire import LOST, SENT, Tag, decode, ended, failed, frame
 from tunesmith.record.assignment import Assignment, Kind, Message
 from tunesmith.record.trial import TrialState
 
@@ -136,6 +136,8 @@ class ProcessExecutor(Executor):
                     any_end = True
                 elif child.open:
                     child.send(frame(Tag.DECISION, decision.value.encode()))
+                    if child.deadline is not None:  # the time for which it waited for us is not the trial's
+                        child.deadline += time.monotonic() - child.asked_at
         return any_end
 
     def _turn(self, until: float | None) -> None:
@@ -176,7 +178,8 @@ class ProcessExecutor(Executor):
                 "what the objective uses must be importable in a new process, or defined in the main script"
             )
         else:
-            message = decode(body)
+            message = decode(body[SENT.size :])
+            (child.asked_at,) = SENT.unpack_from(body)
             if message.kind is not Kind.END:
                 self._inbox.append((child, message))
             elif child.doom is None:  # otherwise its end is already decided

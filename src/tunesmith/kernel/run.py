@@ -70,6 +70,13 @@ def _executor(factory: WorkerFactory, workers: int, trial_timeout: float | str |
     return ProcessExecutor(factory, workers, trial_timeout=limit)
 
 
+def _kind(error: str) -> str:
+    """What failures have in common: the place and the type, not the values in the message."""
+    lines = error.splitlines()
+    places = [line.strip() for line in lines if line.lstrip().startswith("File ")]
+    return f"{places[-1] if places else ''} {lines[-1].partition(':')[0]}"
+
+
 @dataclass(slots=True)
 class _Run:
     """One run: which trials are under way, and why it ends."""
@@ -113,6 +120,9 @@ class _Run:
                 self._poll()
             except KeyboardInterrupt:
                 self._interrupted()
+            except BaseException:  # a callback, or the store: nothing stays behind as running
+                self._abandon("the run failed")
+                raise
         reason = self.reason or "nothing is left to try"
         for callback in self.callbacks:
             callback.closed(self.study, reason)
@@ -193,17 +203,18 @@ class _Run:
         if trial.state is not TrialState.FAILED:
             self.failure = None
             return
-        lines = (trial.error or "").strip().splitlines() or ["unknown error"]
+        error = (trial.error or "unknown error").strip()
+        last = error.splitlines()[-1]
         if message.wrong:
-            self.raising = ObjectiveError(f"trial {trial.number}: {lines[-1]}")
+            self.raising = ObjectiveError(f"trial {trial.number}: {last}")
         elif self.ends == 1:
-            self.failure = lines[-1]
-        elif self.failure != lines[-1]:
+            self.failure = _kind(error)
+        elif self.failure != _kind(error):
             self.failure = None
-        if self.failure is not None and self.ends >= _ALIKE:
+        if self.failure is not None and self.ends == _ALIKE:
             self.raising = StudyAborted(
                 f"the first {self.ends} trials all failed alike, so the configurations are not at fault: "
-                f"{self.failure}\nThe traceback of trial {trial.number}:\n{trial.error}"
+                f"{last}\nThe traceback of trial {trial.number}:\n{trial.error}"
             )
 
     def _interrupted(self) -> None:
@@ -211,8 +222,11 @@ class _Run:
         first = self.reason is None
         self.reason = "interrupted"
         self.cursor.refold()
-        if first and self.executor.slots > 1:
-            return
+        if not first or self.executor.slots == 1:
+            self._abandon("interrupted")
+
+    def _abandon(self, why: str) -> None:
+        """Take down what runs, and put its trials back for the next run."""
         for number in list(self.busy):
             self.executor.stop(number)
             assignment = self.busy.pop(number)
@@ -224,6 +238,6 @@ class _Run:
                         attempt=trial.attempt,
                         kind=Kind.END,
                         state=TrialState.WAITING,
-                        error="interrupted",
+                        error=why,
                     )
                 )

@@ -226,7 +226,8 @@ class ProcessLaws:
         last, said = _DEATHS[how]
         executor = self.make(Script, 2)
         try:
-            wanted = [assignment(n, steps=1, **({"last": last} if n == 3 else {})) for n in range(8)]
+            wanted = [assignment(n, steps=1) for n in range(8)]
+            wanted[3] = assignment(3, steps=1, last=last)
             ends = {m.number: m for m in run_all(executor, wanted)}
         finally:
             executor.close()

@@ -264,6 +264,8 @@ class StoreLaws:
         study = store.create(spec())
         store.append(study, [created(0), created(1)])
         event = write(0, 1)
+        if not store.shared and event.becomes is TrialState.RUNNING:
+            pytest.skip("within one process an append's answer is never lost, so nobody repeats a report")
         store.append(study, [event])
         store.append(study, [Reported(1, 1, step=1, values=(3.0,)), created(2)])
         assert store.append(study, [replace(event, at=99.0)]) == 5
