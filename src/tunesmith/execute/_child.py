@@ -42,9 +42,9 @@ class Child:
     """A worker process, its socket, and what it is at.
 
     `assignment`: the trial under way. `parked`: the number of the paused trial that it keeps in memory.
-    `ready`: its objective is loaded. `deadline`: when its trial has run too long. `asked_at`: when it sent its
-    last message. `doom`: it was told to end.
-    `open`: its end of the socket is; `lost_at`: when it will be given up because that is not so.
+    `ready`: its objective is loaded. `deadline`: when its trial has run too long. `asked_at`: when it sent
+    its last message. `doom`: it was told to end. `open`: its end of the socket is; `lost_at`: when it will
+    be given up because that is not so.
     """
 
     def __init__(self, setup: bytes, mark: str, threads: int) -> None:
