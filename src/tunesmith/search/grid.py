@@ -45,6 +45,7 @@ class GridSearcher(Searcher[int]):
     """
 
     handles = Handles(define_by_run=False, objectives=None)
+    ends = True
 
     resolution: int = 5
     shuffle: bool = False

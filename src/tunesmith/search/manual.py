@@ -17,6 +17,7 @@ class ManualSearcher(Searcher[Count]):
     """
 
     handles = Handles(objectives=None)
+    ends = True
 
     def init(self, problem: Problem) -> Count:  # noqa: ARG002
         return Count()
