@@ -1,0 +1,24 @@
+"""The command that removes a study."""
+
+from __future__ import annotations
+
+import click
+
+from tunesmith.cli.stores import load, storage_option
+
+
+@click.command()
+@click.argument("name")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@storage_option
+def delete(name: str, yes: bool, storage: str) -> None:
+    """Delete a study with all its trials."""
+    from tunesmith.report.words import place, plural
+
+    study = load(name, storage)
+    store = study.cursor.store
+    count = plural(len(study.trials), "trial")
+    if not yes:
+        click.confirm(f"Delete study {name!r} with {count} from {place(store)}?", abort=True)
+    store.delete(study.cursor.id)
+    click.echo(f"{name}: deleted, with {count}")

@@ -1,0 +1,79 @@
+"""Ctrl-C and SIGTERM, as a run of the command line takes them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Self
+
+from tunesmith.kernel.callback import Callback
+from tunesmith.kernel.study import Study
+
+_LEAVE = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Interrupts(Callback):
+    """`with Interrupts(say):` counts Ctrl-C, and makes SIGTERM act like two of them: trials are put back.
+
+    It is one of the run's callbacks, too: the second one must come after the run has noticed the first.
+    `say` is told what a further Ctrl-C would do.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.code = 0
+        self._say = say
+        self._old: dict[int, Any] = {}
+        self._leaving = False
+        self._workers = 1
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, *_LEAVE):
+            old = signal.getsignal(number)
+            if old is not signal.SIG_IGN:  # as under nohup
+                self._old[number] = old
+                signal.signal(number, self._interrupted if number == signal.SIGINT else self._told_to_leave)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, old in self._old.items():
+            signal.signal(number, old)
+
+    def started(self, study: Study, n_trials: int | None, workers: int, put_back: int) -> None:  # noqa: ARG002
+        """How many trials may be under way."""
+        self._workers = workers
+
+    def waiting(self, study: Study) -> None:  # noqa: ARG002
+        """The second Ctrl-C of a SIGTERM."""
+        if self._leaving:
+            self._leaving = False
+            raise KeyboardInterrupt
+
+    def _interrupted(self, number: int, at: FrameType | None) -> None:
+        if not self.code:
+            self.code = 130
+            if self._workers > 1:
+                self._say("finishing the running trials; Ctrl-C again puts them back and stops now")
+        raise KeyboardInterrupt
+
+    def _told_to_leave(self, number: int, at: FrameType | None) -> None:
+        self.code = 128 + number
+        self._leaving = True
+        signal.raise_signal(signal.SIGINT)
+
+
+class Ended(Callback):
+    """Remembers why a run was over, and calls `on_start` when it begins."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.on_start: Callable[[], None] | None = None
+
+    def started(self, study: Study, n_trials: int | None, workers: int, put_back: int) -> None:  # noqa: ARG002
+        """Call `on_start`."""
+        if self.on_start is not None:
+            self.on_start()
+
+    def closed(self, study: Study, reason: str) -> None:  # noqa: ARG002
+        """Remember the reason."""
+        self.reason = reason

@@ -1,0 +1,157 @@
+"""The commands that look: list, show, best, trials."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from typing import Any
+
+import click
+
+from tunesmith.cli.stores import existing, json_option, load, storage_option
+
+_STATES = ["waiting", "running", "paused", "complete", "stopped", "failed"]
+
+
+def width() -> int | None:
+    """The terminal's width; None where nothing should be cut, as in a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else None
+
+
+@click.command("list")
+@storage_option
+@json_option
+def list_(storage: str, as_json: bool) -> None:
+    """List all studies of a store."""
+    from tunesmith.report.table import table
+    from tunesmith.report.words import place
+
+    store = existing(storage)
+    infos = store.list()
+    if as_json:
+        from tunesmith.cli.plainjson import emit, info_record
+
+        emit([info_record(info) for info in infos])
+        return
+    if not infos:
+        click.echo(f"{place(store)} holds no study yet")
+        return
+    rows = [_listed(info) for info in infos]
+    heads = ("study", "complete", "failed", "open", "updated", "searcher", "objective")
+    click.echo("\n".join(table(heads, rows, width())))
+
+
+def _listed(info: Any) -> tuple[str, ...]:
+    counts = info.counts
+    unfinished = sum(counts.get(state, 0) for state in ("WAITING", "RUNNING", "PAUSED"))
+    goals = ", ".join(f"{o.direction.value} {o.name}" for o in info.spec.problem.objectives)
+    return (
+        info.spec.name,
+        str(counts.get("COMPLETE", 0) + counts.get("STOPPED", 0)),
+        str(counts.get("FAILED", 0)),
+        str(unfinished),
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(info.updated)),
+        str(info.spec.searcher.get("name", "")),
+        goals,
+    )
+
+
+@click.command()
+@click.argument("name", required=False)
+@storage_option
+@json_option
+def show(name: str | None, storage: str, as_json: bool) -> None:
+    """Show a study: its settings, its trials in numbers, its best trial."""
+    study = load(name, storage)
+    ledger = study.cursor.fold.ledger
+    if as_json:
+        from tunesmith.cli.plainjson import emit, study_record
+
+        emit(study_record(study, ledger))
+        return
+    from tunesmith.report.summary import summary
+
+    spec = study.spec
+    goals = ", ".join(f"{o.direction.value} {o.name}" for o in spec.problem.objectives)
+    click.echo(f"{spec.name}: {goals}; {_methods(spec)}, seed {spec.seed}")
+    lines = [f"  {p.name}: {p.domain!r}" for p in ledger.space.parameters]
+    click.echo("\n".join(["space" if lines else "the space is not known yet", *lines, ""]))
+    click.echo("\n".join(summary(spec.name, ledger, study.cursor.store)))
+
+
+def _methods(spec: Any) -> str:
+    searcher, scheduler = spec.searcher.get("name"), spec.scheduler.get("name")
+    return f"searcher {searcher}" + ("" if scheduler in (None, "none") else f", scheduler {scheduler}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@storage_option
+@json_option
+def best(name: str | None, storage: str, as_json: bool) -> None:
+    """Show the best trial, or the Pareto front of several objectives."""
+    study = load(name, storage)
+    single = study.spec.problem.single
+    if as_json:
+        from tunesmith.cli.plainjson import emit, trial_record
+
+        names = tuple(objective.name for objective in study.spec.problem.objectives)
+        if single:
+            emit(trial_record(study.best_trial, names))
+        else:
+            emit([trial_record(trial, names) for trial in study.best_trials])
+        return
+    from tunesmith.report.summary import verdict
+    from tunesmith.report.words import params_python
+
+    found = [study.best_trial] if single else study.best_trials
+    click.echo("\n".join(verdict(study.cursor.fold.ledger)))
+    for trial in found:
+        click.echo(f"\n{'' if single else f'# trial {trial.number}' + chr(10)}{params_python(trial.params)}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--state", type=click.Choice(_STATES, case_sensitive=False), help="Only trials in this state.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N trials.")
+@click.option(
+    "--sort",
+    type=click.Choice(["number", "value", "duration"]),
+    default="number",
+    show_default=True,
+    help="By number, best value first, or longest first.",
+)
+@storage_option
+@json_option
+def trials(name: str | None, state: str | None, limit: int | None, sort: str, storage: str, as_json: bool) -> None:
+    """List the trials of a study."""
+    study = load(name, storage)
+    chosen = [t for t in study.trials if state is None or t.state.value == state.upper()]
+    if sort == "value":
+        chosen.sort(key=lambda t: t.losses[0] if t.losses else float("inf"))
+    elif sort == "duration":
+        chosen.sort(key=lambda t: -(t.duration or 0.0))
+    chosen = chosen[:limit]
+    if as_json:
+        from tunesmith.cli.plainjson import emit, trial_record
+
+        names = tuple(objective.name for objective in study.spec.problem.objectives)
+        emit([trial_record(trial, names) for trial in chosen])
+        return
+    from tunesmith.report.table import table
+
+    if not chosen:
+        click.echo("no trial to show")
+        return
+    click.echo("\n".join(table(("trial", "state", "value", "time", "params"), [_row(t) for t in chosen], width())))
+
+
+def _row(trial: Any) -> tuple[str, ...]:
+    from tunesmith.report.words import params_line, seconds, values
+
+    told = params_line(trial.params)
+    if trial.error and trial.state.value == "FAILED":
+        told = f"{trial.error.strip().splitlines()[-1]}  {told}"
+    return (str(trial.number), trial.state.value.lower(), values(trial.values), seconds(trial.duration), told)
