@@ -1,7 +1,7 @@
 """Randomness as a pure function of (seed, trial number, name): no generator is ever carried along.
 
 Philox is counter-based (Salmon et al., SC 2011), so any number of any stream can be had without
-drawing the ones before it. Single uniforms are drawn in blocks of 512 trial numbers, which brings
+drawing the ones before it. Single uniforms are drawn in blocks of 1024 trial numbers, which brings
 one of them to a fraction of a microsecond; the cache holds values of a pure function only, and may
 be dropped at any time.
 """
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_BLOCK = 512
+_BLOCK = 1024
 
 
 def _key(seed: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -22,7 +22,7 @@ def _key(seed: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     return np.frombuffer(digest, dtype=np.uint64)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _block(seed: int, name: str, index: int) -> list[float]:
     bits = np.random.Philox(key=_key(seed, name), counter=[0, 0, index, 0])
     return np.random.Generator(bits).random(_BLOCK).tolist()
@@ -33,7 +33,7 @@ def uniform(seed: int, number: int, name: str) -> float:
     return _block(seed, name, number // _BLOCK)[number % _BLOCK]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _rows(seed: int, names: tuple[str, ...], index: int) -> list[tuple[float, ...]]:
     return list(zip(*(_block(seed, name, index) for name in names), strict=True))
 

@@ -95,7 +95,9 @@ def tune(
         seed=seed,
         resume=True,
     )
-    endless = n_trials is None and timeout is None and stop is None and study.cursor.fold.ledger.n_trials is None
+    endless = (
+        n_trials is None and timeout is None and stop is None and study.cursor.fold.ledger.n_trials is None
+    )
     if endless and study.cursor.searcher.ends is False:
         raise SettingError("this search would never end: give n_trials=, timeout= or stop=")
     study.optimize(
@@ -236,11 +238,15 @@ def _open(
         if info is None:
             return None
         if not resume:
-            raise StudyError(f"a study named {name!r} exists in {store}: load_study() it, or choose another name")
+            raise StudyError(
+                f"a study named {name!r} exists in {store}: load_study() it, or choose another name"
+            )
         same = _Same(info.spec.name, store, info.spec)
         same.check(wanted, seed, searcher, scheduler, objective, named=bool(direction or objectives))
         if wanted.space is not None:  # it may hold Python objects, which no store keeps
-            info = replace(info, spec=replace(info.spec, problem=replace(info.spec.problem, space=wanted.space)))
+            info = replace(
+                info, spec=replace(info.spec, problem=replace(info.spec.problem, space=wanted.space))
+            )
         return _load(store, info)
 
     found = existing()
@@ -272,7 +278,9 @@ def _open(
 def _space(space: Any, constraints: Sequence[Any]) -> Space | None:
     if space is None:
         if constraints:
-            raise SettingError("constraints need a declared space: give space=, or check them in the objective")
+            raise SettingError(
+                "constraints need a declared space: give space=, or check them in the objective"
+            )
         return None
     return parse_space(space, constraints)
 
@@ -284,7 +292,9 @@ def _refuse(problem: Problem, searcher: Searcher[Any], scheduler: Scheduler[Any]
     if problem.space is None and not able.define_by_run:
         raise SettingError(f"searcher {name!r} must know the space beforehand: declare it with space=")
     if able.objectives is not None and len(problem.objectives) > able.objectives:
-        raise SettingError(f"searcher {name!r} takes {able.objectives} objective, got {len(problem.objectives)}")
+        raise SettingError(
+            f"searcher {name!r} takes {able.objectives} objective, got {len(problem.objectives)}"
+        )
     most = scheduler.objectives
     if most is not None and len(problem.objectives) > most:
         raise SettingError(f"the scheduler takes {most} objective, got {len(problem.objectives)}")
@@ -362,7 +372,9 @@ def _find(store: Store, name: str) -> StudyInfo | None:
 def _load(store: Store, info: StudyInfo) -> Study:
     spec = info.spec
     return Study(
-        Cursor(store, info.id, spec, presets.searcher_from(spec.searcher), presets.scheduler_from(spec.scheduler))
+        Cursor(
+            store, info.id, spec, presets.searcher_from(spec.searcher), presets.scheduler_from(spec.scheduler)
+        )
     )
 
 
@@ -377,4 +389,3 @@ class _Announce(Callback):
         interrupted = len(ledger.waiting)
         tail = f", {interrupted} interrupted, put back" if interrupted else ""
         sys.stderr.write(f"{study.name}: {ledger.finished}{total} done{tail}\n")
-

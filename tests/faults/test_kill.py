@@ -130,6 +130,8 @@ def test_eight_drivers_share_one_study(tmp_path):
     for driver in drivers:
         assert ended(driver, 120)
     told = [line for k in range(8) for line in (tmp_path / f"told{k}").read_text().splitlines()]
-    assert sorted(int(line.split()[0]) for line in told) == list(range(n)), "a trial was run twice, or not at all"
+    assert sorted(int(line.split()[0]) for line in told) == list(range(n)), (
+        "a trial was run twice, or not at all"
+    )
     records, _ = check_log(storage, tmp_path / "told0", n)
     assert len(records) == n

@@ -148,7 +148,14 @@ class Cursor:
                 values = reports[-1].values if reports else None
             events.append(
                 Finished(
-                    number, attempt, state, values, message.error, message.constraints, message.user_attrs, at=at
+                    number,
+                    attempt,
+                    state,
+                    values,
+                    message.error,
+                    message.constraints,
+                    message.user_attrs,
+                    at=at,
                 )
             )
         self.append(events)

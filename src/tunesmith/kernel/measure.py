@@ -59,7 +59,9 @@ def _number(value: Any, name: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise ObjectiveError(f"the objective must return a number for {name!r}, got {_shown(value)}") from None
+        raise ObjectiveError(
+            f"the objective must return a number for {name!r}, got {_shown(value)}"
+        ) from None
 
 
 def _shown(value: Any) -> str:

@@ -80,11 +80,15 @@ class Study(Reading):
         with self.cursor.lock:
             ledger = self._read()
             if not 0 <= number < len(ledger.trials):
-                raise NoTrial(f"study {self.name!r} has no trial {number}: its numbers are 0 to {len(ledger.trials) - 1}")
+                raise NoTrial(
+                    f"study {self.name!r} has no trial {number}: its numbers are 0 to {len(ledger.trials) - 1}"
+                )
             handle = self._handles.get(number)
             if handle is None:
                 assignment = self.cursor.assignment(ledger.trials[number])
-                handle = TrialHandle(assignment, replace(self.cursor.context, raises=False), self.cursor.answer)
+                handle = TrialHandle(
+                    assignment, replace(self.cursor.context, raises=False), self.cursor.answer
+                )
             self.cursor.end(self._told(handle, value, state, error))
             self._handles.pop(number, None)
             return self.cursor.fold.ledger.trials[number]
@@ -121,7 +125,9 @@ class Study(Reading):
         with self.cursor.lock:
             while True:
                 self._read()
-                created = propose(outlook(self.cursor.fold, self.spec.seed), Claimant(None, time.time()), None, dict(params))
+                created = propose(
+                    outlook(self.cursor.fold, self.spec.seed), Claimant(None, time.time()), None, dict(params)
+                )
                 if created is None:
                     raise NoTrial("nothing was proposed")
                 try:
@@ -163,7 +169,16 @@ class Study(Reading):
                     report = measured(reported, names)
                     events.append(Reported(number, 1, step, report.values, report.metrics, at=at))
                 events.append(
-                    Finished(number, 1, TrialState(state), values, error, constraints or {}, user_attrs or {}, at=at)
+                    Finished(
+                        number,
+                        1,
+                        TrialState(state),
+                        values,
+                        error,
+                        constraints or {},
+                        user_attrs or {},
+                        at=at,
+                    )
                 )
                 try:
                     self.cursor.append(events, number)
@@ -171,7 +186,9 @@ class Study(Reading):
                     continue
                 return self.cursor.fold.ledger.trials[number]
 
-    def optimize(self, objective: Callable[[TrialHandle], Any], n_trials: int | None = None, **options: Any) -> None:
+    def optimize(
+        self, objective: Callable[[TrialHandle], Any], n_trials: int | None = None, **options: Any
+    ) -> None:
         """Run `objective` on trial after trial, until the study holds `n_trials` in all, or a rule ends it.
 
         `options` are those of `tunesmith.kernel.run.run`: timeout, stop, workers, callbacks, retries,
@@ -209,4 +226,3 @@ class Study(Reading):
     def __repr__(self) -> str:
         ledger = self.cursor.fold.ledger
         return f"Study({self.name!r}, {len(ledger.trials)} trials, {ledger.states[TrialState.COMPLETE]} complete)"
-

@@ -39,7 +39,9 @@ class Reading(ABC):
         """
         ledger = self._read()
         if len(ledger.signs) > 1:
-            raise NoTrial("a study with several objectives has no single best trial: use best_trials, the Pareto front")
+            raise NoTrial(
+                "a study with several objectives has no single best trial: use best_trials, the Pareto front"
+            )
         if ledger.best is None:
             raise NoTrial(_why_none(self.spec.name, ledger))
         return ledger.best

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from types import GeneratorType
 from typing import Any
 
 from tunesmith.errors import ObjectiveError
@@ -44,7 +44,7 @@ class Worker:
 
     def __call__(self, assignment: Assignment, send: Send) -> Message:
         """Run the assignment to the end of its attempt. KeyboardInterrupt passes through."""
-        live = self.parked.pop(assignment.number, None)
+        live = self.parked.pop(assignment.number, None) if self.parked else None
         if live is not None and assignment.trial.reports and reached(live[0]) != assignment.trial.step:
             live = None  # another worker has taken the trial further meanwhile
         if live is None:
@@ -54,7 +54,7 @@ class Worker:
             resume(handle, assignment, send)
         try:
             result = self.objective(handle) if live is None else live[1]
-            if inspect.isgenerator(result):
+            if isinstance(result, GeneratorType):
                 return self._drive(handle, result)
             return self._returned(handle, result)
         except TrialEnded:
@@ -103,7 +103,9 @@ class Worker:
         if handle.should_stop:  # the objective has swallowed the order to end, and returned
             return self._halted(handle)
         values = last_values(handle) if result is None else None
-        if values is None:
+        if type(result) is float and len(self.context.names) == 1:
+            values = (result,)
+        elif values is None:
             values, metrics = measured(result, self.context.names)
             for name, value in metrics.items():
                 handle.set_user_attr(name, value)

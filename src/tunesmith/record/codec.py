@@ -75,7 +75,9 @@ def encode_event(event: Event) -> str:
 def decode_event(kind: str, text: str) -> Event:
     """The event whose kind and JSON text are given. Raises StoreTooNew for a kind not known here."""
     if kind not in _KINDS:
-        raise StoreTooNew(f"the log holds an event of kind {kind!r}, which this Tunesmith does not know: update it")
+        raise StoreTooNew(
+            f"the log holds an event of kind {kind!r}, which this Tunesmith does not know: update it"
+        )
     body = loads(text)
     if "values" in body and body["values"] is not None:
         body["values"] = tuple(body["values"])
@@ -96,9 +98,7 @@ def same(left: Event, right: Event) -> bool:
         return False
     if isinstance(left, (Finished, Reported)) and left.values != getattr(right, "values", None):
         return False
-    return all(
-        name == "at" or getattr(left, name) == getattr(right, name) for name, _ in _FIELDS[type(left)]
-    )
+    return all(name == "at" or getattr(left, name) == getattr(right, name) for name, _ in _FIELDS[type(left)])
 
 
 def encode_spec(spec: StudySpec) -> str:

@@ -168,8 +168,17 @@ class Extended(TrialEvent):
 
 
 Event = (
-    Created | Claimed | Suggested | Reported | Checkpointed | Paused | Resumed | Released | Finished
-    | Noted | Extended
+    Created
+    | Claimed
+    | Suggested
+    | Reported
+    | Checkpointed
+    | Paused
+    | Resumed
+    | Released
+    | Finished
+    | Noted
+    | Extended
 )
 EVENTS: tuple[type[TrialEvent], ...] = (
     Created, Claimed, Suggested, Reported, Checkpointed, Paused, Resumed, Released, Finished, Noted, Extended,
@@ -184,7 +193,7 @@ def admit(event: Event, row: Row | None, lapsed: bool = False) -> Row | None:
     """
     if event.number < 0:
         return None
-    if isinstance(event, Created):
+    if type(event) is Created:
         if row is not None:
             raise Conflict(f"trial number {event.number} is taken: read on, and propose the next number")
         return Row(event.becomes, event.attempt, event.worker)

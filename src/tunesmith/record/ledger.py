@@ -35,7 +35,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_best_rank", "best", "checkpoints", "chosen", "domains", "finished", "n_trials", "notes", "paused", "position", "problem",
+        "_best_rank",
+        "_open", "best", "checkpoints", "chosen", "domains", "finished", "n_trials", "notes", "paused", "position", "problem",
         "running", "signs", "since_best", "space", "states", "trials", "waiting",
     )  # fmt: skip
 
@@ -49,6 +50,11 @@ class Ledger:
         self.running: dict[int, Trial] = {}
         self.waiting: dict[int, Trial] = {}
         self.paused: dict[int, Trial] = {}
+        self._open = {
+            TrialState.RUNNING: self.running,
+            TrialState.WAITING: self.waiting,
+            TrialState.PAUSED: self.paused,
+        }
         self.finished = 0
         self.chosen = 0  # trials proposed by the searcher, or by default
         self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
@@ -71,32 +77,26 @@ class Ledger:
     def apply(self, event: Event) -> Trial | None:
         """Take the next event of the log; the trial it concerns, as it is now."""
         self.position += 1
-        handler = _HANDLERS[type(event)]
-        trial = handler(self, event)
+        trial = _HANDLERS[type(event)](self, event)
         if trial is None:
             return None
-        number = trial.number
+        number, state, states, open_trials = trial.number, trial.state, self.states, self._open
         if number == len(self.trials):
             self.trials.append(trial)
+            states[state] += 1
         else:
             before = self.trials[number].state
-            self.states[before] -= 1
-            if before is not trial.state:
-                self._index(before).pop(number, None)
+            if before is not state:
+                states[before] -= 1
+                states[state] += 1
+                open_trials[before].pop(number, None)
             self.trials[number] = trial
-        state = trial.state
-        self.states[state] += 1
-        if state.finished:
+        if state in open_trials:
+            open_trials[state][number] = trial
+        else:
             self.finished += 1
             self._consider(trial)
-        else:
-            self._index(state)[number] = trial
         return trial
-
-    def _index(self, state: TrialState) -> dict[int, Trial]:
-        if state is TrialState.RUNNING:
-            return self.running
-        return self.waiting if state is TrialState.WAITING else self.paused
 
     def _consider(self, trial: Trial) -> None:
         """Keep the best complete trial: feasible before infeasible, then by the first objective's loss."""

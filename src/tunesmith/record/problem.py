@@ -99,9 +99,7 @@ class StudySpec:
     created: float = 0.0
 
 
-def parse_objectives(
-    direction: str | None, objectives: Mapping[str, str] | None
-) -> tuple[Objective, ...]:
+def parse_objectives(direction: str | None, objectives: Mapping[str, str] | None) -> tuple[Objective, ...]:
     """Objectives from `direction=` (one, called 'value') or `objectives={name: direction}`.
 
     Raises SettingError when both or neither can be understood; neither means minimize one value.

@@ -158,4 +158,3 @@ def rung_budgets(low: int, high: int, eta: int) -> list[int]:
         budgets.append(budget)
         budget *= eta
     return [*budgets, high]
-

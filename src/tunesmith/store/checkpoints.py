@@ -34,7 +34,9 @@ def write_checkpoint(folder: Path, number: int, attempt: int, data: bytes | str 
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise StoreError(f"the checkpoint of trial {number} could not be stored in {folder}: {error}") from error
+        raise StoreError(
+            f"the checkpoint of trial {number} could not be stored in {folder}: {error}"
+        ) from error
     return name
 
 

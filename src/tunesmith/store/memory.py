@@ -39,7 +39,9 @@ class MemoryStore(Store):
     def create(self, spec: StudySpec) -> int:
         with self._lock:
             if any(log.spec.name == spec.name for log in self._logs.values()):
-                raise StudyError(f"a study named {spec.name!r} exists already: load it, or choose another name")
+                raise StudyError(
+                    f"a study named {spec.name!r} exists already: load it, or choose another name"
+                )
             study, self._next = self._next, self._next + 1
             self._logs[study] = _Log(spec)
             return study
@@ -60,7 +62,9 @@ class MemoryStore(Store):
                     if row is None:
                         continue
                     if before is None and number != count + len(fresh):
-                        raise Conflict(f"trial number {number} leaves a gap: the next is {count + len(fresh)}")
+                        raise Conflict(
+                            f"trial number {number} leaves a gap: the next is {count + len(fresh)}"
+                        )
                     fresh[number] = row
             except (Conflict, LeaseLost) as error:
                 if self._repeats(log, events):
@@ -133,7 +137,9 @@ class MemoryStore(Store):
         if not events or min(numbers) < 0:
             return False
         tail = list(islice((e for e in reversed(log.events) if e.number in numbers), len(events)))
-        return len(tail) == len(events) and all(same(a, b) for a, b in zip(reversed(tail), events, strict=True))
+        return len(tail) == len(events) and all(
+            same(a, b) for a, b in zip(reversed(tail), events, strict=True)
+        )
 
     @staticmethod
     def _info(study: int, log: _Log) -> StudyInfo:
@@ -141,5 +147,9 @@ class MemoryStore(Store):
         for row in log.rows:
             counts[row.state.value] += 1
         return StudyInfo(
-            id=study, spec=log.spec, position=len(log.events), counts=counts, updated=log.events[-1].at if log.events else log.spec.created
+            id=study,
+            spec=log.spec,
+            position=len(log.events),
+            counts=counts,
+            updated=log.events[-1].at if log.events else log.spec.created,
         )
