@@ -11,7 +11,17 @@ from pathlib import Path
 from tunesmith.errors import LeaseLost
 from tunesmith.record.codec import encode_event
 from tunesmith.record.event import (
-    Checkpointed, Claimed, Created, Extended, Finished, Noted, Paused, Released, Reported, Resumed, Suggested,
+    Checkpointed,
+    Claimed,
+    Created,
+    Extended,
+    Finished,
+    Noted,
+    Paused,
+    Released,
+    Reported,
+    Resumed,
+    Suggested,
 )  # fmt: skip
 from tunesmith.record.problem import Direction, Fidelity, Objective, Problem, StudySpec
 from tunesmith.record.trial import Source, TrialState
@@ -34,12 +44,20 @@ SPEC = StudySpec(
 DOMAINS = {"lr": Float(1e-5, 0.1, log=True), "layers": Int(1, 8), "act": Categorical(["relu", "gelu", None])}
 PARAMS = {"lr": 0.0031, "layers": 3, "act": None}
 BATCHES = [
-    [Noted(-1, 0, key="who", value={"name": "Zoë", "n": [1, 2.5, None]}, at=1.0), Extended(-1, 0, n_trials=20, at=1.5)],
+    [
+        Noted(-1, 0, key="who", value={"name": "Zoë", "n": [1, 2.5, None]}, at=1.0),
+        Extended(-1, 0, n_trials=20, at=1.5),
+    ],
     [
         Created(0, 1, params={}, source=Source.DEFAULT, worker="w1", budget=1, seen=2, at=2.0),
         Suggested(0, 1, params=PARAMS, domains=DOMAINS, at=3.0),
     ],
-    [Created(1, 0, params={"lr": 0.01}, source=Source.QUEUE, fixed={"lr": 0.01}, memo={"g": 1}, parent=0, at=4.0)],
+    [
+        Created(
+            1, 0, params={"lr": 0.01}, source=Source.QUEUE, fixed={"lr": 0.01}, memo={"g": 1}, parent=0,
+            at=4.0,
+        )
+    ],
     [Reported(0, 1, step=1, values=(0.5, 12.0), metrics={"loss": float("inf")}, at=5.0)],
     [Checkpointed(0, 1, step=1, file="0-1-0123456789abcdef.ckpt", at=6.0), Paused(0, 1, step=1, at=6.5)],
     [Claimed(1, 1, worker="w2", at=7.0), Released(1, 1, worker="w2", reason="shutdown", at=8.0)],

@@ -89,7 +89,7 @@ def test_a_newer_format_is_refused_untouched(tmp_path: Path) -> None:
     db.commit()
     db.close()
     before = path.read_bytes()
-    with pytest.raises(StoreTooNew, match="newer Tunesmith.*untouched"):
+    with pytest.raises(StoreTooNew, match=r"newer Tunesmith.*untouched"):
         SQLiteStore(path)
     assert path.read_bytes() == before
 

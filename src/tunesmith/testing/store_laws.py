@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,7 +24,17 @@ from hypothesis.stateful import run_state_machine_as_test
 from tunesmith.errors import Conflict, LeaseLost, StudyError
 from tunesmith.record.codec import encode_event
 from tunesmith.record.event import (
-    Checkpointed, Claimed, Created, Event, Extended, Finished, Noted, Paused, Released, Reported, Resumed,
+    Checkpointed,
+    Claimed,
+    Created,
+    Event,
+    Extended,
+    Finished,
+    Noted,
+    Paused,
+    Released,
+    Reported,
+    Resumed,
     Suggested,
 )  # fmt: skip
 from tunesmith.record.problem import Direction, Objective, Problem, StudySpec
@@ -75,6 +85,8 @@ def finished(number: int, attempt: int = 1, value: float = 1.0, **rest: Any) -> 
 
 class StoreLaws:
     """Inherit, and say in `open` how to open your store; the same folder must give the same studies."""
+
+    histories: ClassVar[int] = 20  # random ones; fewer for a slow store
 
     def open(self, folder: Path, lease: float = 60.0) -> Store:
         """A store in this folder, whose claims hold for `lease` seconds."""
@@ -133,7 +145,11 @@ class StoreLaws:
     def test_counts_follow_the_trials(self, store: Store) -> None:
         study = store.create(spec())
         store.append(study, [created(0), created(1), created(2, worker=None), created(3), created(4)])
-        ends = [finished(0), Paused(1, 1, step=1), Finished(3, 1, state=TrialState.FAILED, error="x")]
+        ends: list[Event] = [
+            finished(0),
+            Paused(1, 1, step=1),
+            Finished(3, 1, state=TrialState.FAILED, error="x"),
+        ]
         store.append(study, ends)
         store.append(study, [created(5), finished(5)])
         (info,) = store.list()
@@ -190,7 +206,7 @@ class StoreLaws:
 
     def test_notes_concern_no_trial(self, store: Store) -> None:
         study = store.create(spec())
-        notes = [Noted(-1, 0, key="k", value={"a": [1]}), Extended(-1, 0, n_trials=None)]
+        notes: list[Event] = [Noted(-1, 0, key="k", value={"a": [1]}), Extended(-1, 0, n_trials=None)]
         assert store.append(study, notes) == 2
         assert list(store.read(study)) == notes
         assert store.append(study, [created(0)], expect=0) == 3
@@ -252,7 +268,7 @@ class StoreLaws:
             pytest.skip("this store keeps no evidence to read")
         study = store.create(spec())
         store.append(study, [created(0), finished(0, value=1.0)])
-        late = [Reported(0, 1, step=1, values=(2.0,)), finished(0, value=2.0)]
+        late: list[Event] = [Reported(0, 1, step=1, values=(2.0,)), finished(0, value=2.0)]
         with pytest.raises(LeaseLost):
             store.append(study, late)
         assert list(refused(study)) == late
@@ -280,19 +296,19 @@ class StoreLaws:
             Reported(0, 1, step=1, values=(math.nan,), metrics={"loss": float("nan")}),
             Finished(0, 1, state=TrialState.FAILED, error="NaN"),
         ]
-        ask = [created(1), created(2, None)]
+        ask: list[Event] = [created(1), created(2, None)]
         for batch, expect in ((tell, None), (ask, 1)):
             position = store.append(study, batch, expect=expect)
-            again = [replace(event, at=7.0) for event in batch]
+            again: list[Event] = [replace(event, at=7.0) for event in batch]
             assert store.append(study, again, expect=expect) == position
         assert len(store.read(study)) == 6
 
     def test_another_result_is_no_repeat(self, store: Store) -> None:
         study = store.create(spec())
         store.append(study, [created(0), finished(0, value=1.0)])
-        for batch in ([finished(0, value=1.5)], [Finished(0, 1, state=TrialState.FAILED, error="late")]):
+        for end in (finished(0, value=1.5), Finished(0, 1, state=TrialState.FAILED, error="late")):
             with pytest.raises(LeaseLost):
-                store.append(study, batch)
+                store.append(study, [end])
         with pytest.raises(Conflict):
             store.append(study, [created(0)], expect=0)  # the trial has moved on since
         assert len(store.read(study)) == 2
@@ -329,7 +345,7 @@ class StoreLaws:
     def test_only_a_lapsed_claim_can_be_taken_away(self, hasty: Store) -> None:
         study = hasty.create(spec())
         hasty.append(study, [created(0)])
-        take = [Released(0, 1, worker="w2", reason="lease"), Claimed(0, 2, worker="w2")]
+        take: list[Event] = [Released(0, 1, worker="w2", reason="lease"), Claimed(0, 2, worker="w2")]
         with pytest.raises(Conflict):
             hasty.append(study, take)
         time.sleep(SHORT * 1.3)
@@ -369,6 +385,7 @@ class StoreLaws:
         def follow() -> None:
             while not ended.is_set() or store.read(study, len(seen)):
                 seen.extend(store.read(study, len(seen)))
+                time.sleep(0.001)
 
         threads = [threading.Thread(target=work, args=(f"w{i}",)) for i in range(workers)]
         reader = threading.Thread(target=follow)
@@ -387,16 +404,18 @@ class StoreLaws:
     def test_any_history_is_that_of_a_dictionary(self, store: Store) -> None:
         count = iter(range(1_000_000))
 
-        def play() -> StoreMachine:
-            return StoreMachine(store, store.create(spec(f"history {next(count)}")))
+        class Play(StoreMachine):
+            def __init__(self) -> None:
+                super().__init__(store, store.create(spec(f"history {next(count)}")))
 
-        run_state_machine_as_test(
-            play,
-            settings=settings(
-                max_examples=25, stateful_step_count=25, deadline=None, database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )  # fmt: skip
+        quick = settings(
+            max_examples=self.histories,
+            stateful_step_count=25,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        run_state_machine_as_test(Play, settings=quick)
         _agrees(store)
 
 

@@ -12,7 +12,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tunesmith.errors import Conflict, LeaseLost
 from tunesmith.record.event import (
-    Claimed, Created, Event, Finished, Noted, Paused, Released, Reported, Resumed, Suggested,
+    Claimed,
+    Created,
+    Event,
+    Finished,
+    Noted,
+    Paused,
+    Released,
+    Reported,
+    Resumed,
+    Suggested,
 )  # fmt: skip
 from tunesmith.record.trial import TrialState
 from tunesmith.store._base import Store
@@ -115,9 +124,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.steps += 1
         error = None if state is TrialState.COMPLETE else f"error {self.steps}"
         self._move(
-            number, "RUNNING", lambda t: Finished(number, t.attempt, state=state, values=(value,), error=error),
+            number,
+            "RUNNING",
+            lambda t: Finished(number, t.attempt, state=state, values=(value,), error=error),
             LeaseLost,
-        )  # fmt: skip
+        )
 
     @rule(number=_numbers)
     def release(self, number: int) -> None:
@@ -138,14 +149,14 @@ class StoreMachine(RuleBasedStateMachine):
     def write_late(self, number: int, behind: int) -> None:
         trial = self.trials.get(number)
         if trial is not None:
+            late = Finished(number, trial.attempt - behind, state=TrialState.COMPLETE, values=(-1.5,))
             with pytest.raises(LeaseLost):
-                late = Finished(number, trial.attempt - behind, state=TrialState.COMPLETE, values=(-1.5,))
                 self.store.append(self.study, [late])
 
     @rule(number=_numbers)
     def repeat(self, number: int) -> None:
         trial = self.trials.get(number)
-        if trial is not None:
+        if trial is not None and (self.store.shared or trial.last[-1].becomes is not TrialState.RUNNING):
             assert self.store.append(self.study, trial.last) == len(self.log)
 
     @rule(value=st.text() | _values | st.none())
