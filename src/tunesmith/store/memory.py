@@ -50,6 +50,7 @@ class MemoryStore(Store):
         with self._lock:
             log = self._log(study)
             rows, count = log.rows, len(log.rows)
+            new = count
             fresh: dict[int, Row] = {}
             try:
                 if expect is not None and expect != count:
@@ -61,10 +62,10 @@ class MemoryStore(Store):
                     row = admit(event, before, lapsed)
                     if row is None:
                         continue
-                    if before is None and number != count + len(fresh):
-                        raise Conflict(
-                            f"trial number {number} leaves a gap: the next is {count + len(fresh)}"
-                        )
+                    if before is None:
+                        if number != new:
+                            raise Conflict(f"trial number {number} leaves a gap: the next is {new}")
+                        new += 1
                     fresh[number] = row
             except (Conflict, LeaseLost) as error:
                 if self._repeats(log, events):
