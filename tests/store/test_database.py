@@ -42,7 +42,7 @@ class Watched(sqlite3.Connection):
     path: Path
     held: list[tuple[str, bool]]
 
-    def execute(self, *args: Any) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, *args: Any) -> sqlite3.Cursor:
         before = self._files()
         cursor = super().execute(*args)
         self._note(str(args[0]).split()[0], before)
@@ -78,7 +78,7 @@ def test_every_write_and_checkpoint_is_made_under_the_lock(
     def watched(*args: Any, **named: Any) -> sqlite3.Connection:
         return connect(*args, factory=Watched, **named)
 
-    monkeypatch.setattr(_database.sqlite3, "connect", watched)
+    monkeypatch.setattr(sqlite3, "connect", watched)
     with SQLiteStore(path) as store:
         study = store.create(spec())
         for number in range(12):

@@ -94,7 +94,11 @@ def test_workers_killed_at_random_lose_nothing_they_told(tmp_path: Path) -> None
         study = store.list()[0].id
         assert {number for number, _ in store.renew(study, []).lapsed} == orphans  # at once: they are dead
         for number in orphans:
-            taken = [Released(number, 1, worker="w"), Claimed(number, 2, worker="w"), finished(number, 2)]
+            taken: list[Event] = [
+                Released(number, 1, worker="w"),
+                Claimed(number, 2, worker="w"),
+                finished(number, 2),
+            ]
             store.append(study, taken)
         assert store.list()[0].counts["RUNNING"] == 0
         assert store.check() == []

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_a_hidden_process_may_be_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     def hidden(self: object, *args: object, **named: object) -> str:
         raise FileNotFoundError
 
-    monkeypatch.setattr(_owner.Path, "read_text", hidden)
+    monkeypatch.setattr(Path, "read_text", hidden)
     assert not surely_dead(name)
     assert surely_dead(_of(2**22 + 5, start=7))  # above every pid
 
