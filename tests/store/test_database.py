@@ -16,7 +16,7 @@ from tunesmith.errors import StoreError
 from tunesmith.record.event import Noted, Paused, Reported, Suggested
 from tunesmith.store import _database
 from tunesmith.store.sqlite import SQLiteStore
-from tunesmith.testing.store_laws import created, finished, spec
+from tunesmith.testing._store_samples import created, finished, spec
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import tunesmith
 from tunesmith.record.event import Claimed, Created, Event, Finished, Released, Reported
 from tunesmith.record.trial import TrialState
 from tunesmith.store.sqlite import SQLiteStore
-from tunesmith.testing.store_laws import created, finished, spec
+from tunesmith.testing._store_samples import created, finished, spec
 
 HAND = str(Path(__file__).with_name("hand.py"))
 SOURCE = str(Path(tunesmith.__file__).parents[1])

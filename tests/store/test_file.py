@@ -11,7 +11,7 @@ from tunesmith.record.codec import decode_event, encode_event
 from tunesmith.store import _place
 from tunesmith.store._schema import SCHEMA
 from tunesmith.store.sqlite import SQLiteStore
-from tunesmith.testing.store_laws import created, finished, spec
+from tunesmith.testing._store_samples import created, finished, spec
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

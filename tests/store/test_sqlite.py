@@ -12,7 +12,8 @@ from tunesmith.errors import SettingError, StoreError
 from tunesmith.record.event import Claimed, Created, Finished, Released, Reported
 from tunesmith.record.trial import TrialState
 from tunesmith.store.sqlite import SQLiteStore
-from tunesmith.testing.store_laws import StoreLaws, created, finished, spec
+from tunesmith.testing._store_samples import created, finished, spec
+from tunesmith.testing.store_laws import StoreLaws
 
 
 class TestSQLiteStore(StoreLaws):

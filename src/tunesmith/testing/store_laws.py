@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,7 +24,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from tunesmith.errors import Conflict, LeaseLost, StudyError
 from tunesmith.record.codec import encode_event
 from tunesmith.record.event import (
-    Checkpointed,
     Claimed,
     Created,
     Event,
@@ -37,50 +36,14 @@ from tunesmith.record.event import (
     Resumed,
     Suggested,
 )  # fmt: skip
-from tunesmith.record.problem import Direction, Objective, Problem, StudySpec
 from tunesmith.record.trial import TrialState
 from tunesmith.space.domain import Float
 from tunesmith.store._base import Leases, Store
+from tunesmith.testing._store_samples import STRANGE, WRITES, created, finished, spec
 from tunesmith.testing.store_machine import StoreMachine
 
 SHORT = 0.3
 """Seconds: a lease that runs out within a test."""
-
-_STRANGE = {
-    "quotes": 'Robert\'); drop table trial; -- "x" `y`',
-    "nul": "a\0b",
-    "newline": "a\nb\r\u2028c",
-    "unicode": "Größe 学習率 🎵 \u200e",
-    "numbers": [0.1, -0.0, 1e308, 5e-324, 2**63, -(2**70), 1e22, 0.1 + 0.2],
-    "not numbers": [math.nan, math.inf, -math.inf],
-    "nested": {"a": [None, True, {"b": []}], "": ""},
-}
-
-_WRITES: tuple[Callable[[int, int], Event], ...] = (
-    lambda number, attempt: Suggested(number, attempt, params={"x": 1.0}),
-    lambda number, attempt: Reported(number, attempt, step=1, values=(0.5,)),
-    lambda number, attempt: Checkpointed(number, attempt, step=1, file="0-1-abc.ckpt"),
-    lambda number, attempt: Paused(number, attempt, step=1),
-    lambda number, attempt: Released(number, attempt, worker="w1"),
-    lambda number, attempt: Finished(number, attempt, state=TrialState.COMPLETE, values=(0.5,)),
-)
-"""Every event that only the holder of a claim may write."""
-
-
-def spec(name: str = "study", **rest: Any) -> StudySpec:
-    """A study of one objective whose space is found by running."""
-    problem = Problem(objectives=(Objective("value", Direction.MINIMIZE),))
-    return StudySpec(name=name, problem=problem, seed=1, **rest)
-
-
-def created(number: int, worker: str | None = "w1", **rest: Any) -> Created:
-    """A trial, running when it has a worker."""
-    return Created(number, 1 if worker else 0, params={"x": float(number)}, worker=worker, **rest)
-
-
-def finished(number: int, attempt: int = 1, value: float = 1.0, **rest: Any) -> Finished:
-    """A trial's end with a value."""
-    return Finished(number, attempt, state=TrialState.COMPLETE, values=(value,), **rest)
 
 
 class StoreLaws:
@@ -214,13 +177,13 @@ class StoreLaws:
     def test_values_are_stored_exactly(self, store: Store) -> None:
         study = store.create(spec())
         events: list[Event] = [
-            Noted(-1, 0, key="k'\"\0", value=_STRANGE),
-            Created(0, 1, params=_STRANGE, memo=_STRANGE, worker="w'\"学", at=1e9 + 0.1),
-            Suggested(0, 1, params=_STRANGE),
+            Noted(-1, 0, key="k'\"\0", value=STRANGE),
+            Created(0, 1, params=STRANGE, memo=STRANGE, worker="w'\"学", at=1e9 + 0.1),
+            Suggested(0, 1, params=STRANGE),
             Reported(0, 1, step=2**40, values=(math.nan, 1e308), metrics={"\0": math.inf, "'": 5e-324}),
             Finished(
                 0, 1, state=TrialState.COMPLETE, values=(-math.inf, -0.0), error="a\0b 'c' \ud800",
-                constraints={"c": math.nan}, user_attrs=_STRANGE,
+                constraints={"c": math.nan}, user_attrs=STRANGE,
             ),
         ]  # fmt: skip
         store.append(study, events)
@@ -229,7 +192,7 @@ class StoreLaws:
 
     # Fences
 
-    @pytest.mark.parametrize("write", _WRITES)
+    @pytest.mark.parametrize("write", WRITES)
     def test_a_lost_attempt_writes_nothing(self, store: Store, write: Callable[[int, int], Event]) -> None:
         study = store.create(spec())
         store.append(study, [created(0), Released(0, 1, worker="w1"), Claimed(0, 2, worker="w2")])
@@ -240,7 +203,7 @@ class StoreLaws:
         assert store.append(study, [Reported(0, 2, step=1, values=(2.0,)), finished(0, 2)]) == 5
         _agrees(store)
 
-    @pytest.mark.parametrize("write", _WRITES)
+    @pytest.mark.parametrize("write", WRITES)
     def test_only_a_running_trial_is_written_about(
         self, store: Store, write: Callable[[int, int], Event]
     ) -> None:
@@ -275,7 +238,7 @@ class StoreLaws:
 
     # Repeats
 
-    @pytest.mark.parametrize("write", _WRITES)
+    @pytest.mark.parametrize("write", WRITES)
     def test_a_repeated_write_changes_nothing(self, store: Store, write: Callable[[int, int], Event]) -> None:
         study = store.create(spec())
         store.append(study, [created(0), created(1)])
