@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from tunesmith.errors import Conflict
 from tunesmith.record.event import (
     Checkpointed,
     Created,
@@ -18,6 +19,7 @@ from tunesmith.record.event import (
 )
 from tunesmith.record.problem import Direction, Objective, Problem, StudySpec
 from tunesmith.record.trial import TrialState
+from tunesmith.store._base import Store
 
 STRANGE = {
     "quotes": 'Robert\'); drop table trial; -- "x" `y`',
@@ -54,3 +56,14 @@ def created(number: int, worker: str | None = "w1", **rest: Any) -> Created:
 def finished(number: int, attempt: int = 1, value: float = 1.0, **rest: Any) -> Finished:
     """A trial's end with a value."""
     return Finished(number, attempt, state=TrialState.COMPLETE, values=(value,), **rest)
+
+
+def ask(store: Store, study: int, worker: str) -> int:
+    """A new trial's number; its tries are how workers meet."""
+    number = 0
+    while True:
+        try:
+            store.append(study, [created(number, worker)], expect=number)
+            return number
+        except Conflict:
+            number = sum(isinstance(event, Created) for event in store.read(study))

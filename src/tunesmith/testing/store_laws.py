@@ -39,7 +39,7 @@ from tunesmith.record.event import (
 from tunesmith.record.trial import TrialState
 from tunesmith.space.domain import Float
 from tunesmith.store._base import Leases, Store
-from tunesmith.testing._store_samples import STRANGE, WRITES, created, finished, spec
+from tunesmith.testing._store_samples import STRANGE, WRITES, ask, created, finished, spec
 from tunesmith.testing.store_machine import StoreMachine
 
 SHORT = 0.3
@@ -340,7 +340,7 @@ class StoreLaws:
         def work(worker: str) -> None:
             try:
                 for _ in range(each):
-                    number = _ask(store, study, worker)
+                    number = ask(store, study, worker)
                     store.append(study, [finished(number, value=float(number))])
             except BaseException as error:  # noqa: BLE001 (a thread's failure is the test's)
                 failures.append(error)
@@ -380,17 +380,6 @@ class StoreLaws:
         )
         run_state_machine_as_test(Play, settings=quick)
         _agrees(store)
-
-
-def _ask(store: Store, study: int, worker: str) -> int:
-    """A new trial's number; its tries are how workers meet."""
-    number = 0
-    while True:
-        try:
-            store.append(study, [created(number, worker)], expect=number)
-            return number
-        except Conflict:
-            number = sum(isinstance(event, Created) for event in store.read(study))
 
 
 def _agrees(store: Store) -> None:
