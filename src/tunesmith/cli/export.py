@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,12 @@ _FORMATS = ["csv", "json", "parquet"]
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--format", "kind", type=click.Choice(_FORMATS), help="By default, the ending of FILE; csv without one.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Not to stdout.")
+@click.option(
+    "--format", "kind", type=click.Choice(_FORMATS), help="By default, the ending of FILE; csv without one."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Not to stdout."
+)
 @storage_option
 def export(name: str | None, kind: str | None, output: Path | None, storage: str) -> None:
     """Write all trials of a study as CSV, JSON or Parquet, one row a trial."""
@@ -81,4 +86,8 @@ def _column(arrow: Any, values: list[Any]) -> Any:
     return arrow.array([None if value is None else json.dumps(value) for value in values])
 
 
-_RENDER = {"csv": _csv, "json": _json, "parquet": _parquet}
+_RENDER: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
+    "csv": _csv,
+    "json": _json,
+    "parquet": _parquet,
+}

@@ -49,31 +49,34 @@ class Interrupts(Callback):
             self._leaving = False
             raise KeyboardInterrupt
 
-    def _interrupted(self, number: int, at: FrameType | None) -> None:
+    def _interrupted(self, _: int, __: FrameType | None) -> None:
         if not self.code:
             self.code = 130
             if self._workers > 1:
                 self._say("finishing the running trials; Ctrl-C again puts them back and stops now")
         raise KeyboardInterrupt
 
-    def _told_to_leave(self, number: int, at: FrameType | None) -> None:
+    def _told_to_leave(self, number: int, _: FrameType | None) -> None:
         self.code = 128 + number
         self._leaving = True
         signal.raise_signal(signal.SIGINT)
 
 
-class Ended(Callback):
-    """Remembers why a run was over, and calls `on_start` when it begins."""
+class Course(Callback):
+    """Prepares a study before its first trial, calls `on_start`, and remembers why the run was over."""
 
-    def __init__(self) -> None:
+    def __init__(self, prepare: Callable[[Study], None] | None = None) -> None:
         self.reason = ""
         self.on_start: Callable[[], None] | None = None
+        self._prepare = prepare
 
     def started(self, study: Study, n_trials: int | None, workers: int, put_back: int) -> None:  # noqa: ARG002
-        """Call `on_start`."""
+        """The run begins."""
         if self.on_start is not None:
             self.on_start()
+        if self._prepare is not None:
+            self._prepare(study)
 
     def closed(self, study: Study, reason: str) -> None:  # noqa: ARG002
-        """Remember the reason."""
+        """The run is over."""
         self.reason = reason

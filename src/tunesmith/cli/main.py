@@ -1,6 +1,6 @@
 """The command `tunesmith`: its subcommands by name, each imported when it is called.
 
-This file and those of the commands import click and nothing heavy, so that `tunesmith --help` is there at once.
+This file and those of the commands import click and nothing heavy: `tunesmith --help` is there at once.
 """
 
 from __future__ import annotations

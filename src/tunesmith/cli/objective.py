@@ -37,7 +37,11 @@ def find(text: str) -> Target:
     for part in name.split("."):
         found = getattr(found, part, None)
     if not callable(found):
-        there = [k for k, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__]
+        there = [
+            k
+            for k, v in vars(module).items()
+            if callable(v) and getattr(v, "__module__", "") == module.__name__
+        ]
         hint = f"it defines {', '.join(there[:8])}" if there else "it defines no function"
         raise ObjectiveError(f"{place} has no function {name!r}: {hint}")
     return Target(found, module, Path(place).stem if place.endswith(".py") else place.rpartition(".")[2])
@@ -47,7 +51,9 @@ def find_space(module: ModuleType, name: str | None) -> Any:
     """The space of this name in the module; without a name, its `space` or `Config` if it has one."""
     if name is not None:
         if not hasattr(module, name):
-            raise SpaceError(f"{module.__file__} has no attribute {name!r} to be the space: --space names one")
+            raise SpaceError(
+                f"{module.__file__} has no attribute {name!r} to be the space: --space names one"
+            )
         return getattr(module, name)
     for candidate in _SPACES:
         found = getattr(module, candidate, None)

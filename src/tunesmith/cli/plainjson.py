@@ -41,7 +41,9 @@ def trial_record(trial: Trial, names: tuple[str, ...]) -> dict[str, Any]:
         "params": dict(trial.params),
         "constraints": dict(trial.constraints),
         "user_attrs": dict(trial.user_attrs),
-        "reports": [{"step": r.step, "values": dict(zip(names, r.values, strict=True))} for r in trial.reports],
+        "reports": [
+            {"step": r.step, "values": dict(zip(names, r.values, strict=True))} for r in trial.reports
+        ],
         "budget": trial.budget,
         "attempt": trial.attempt,
         "parent": trial.parent,

@@ -125,7 +125,9 @@ def best(name: str | None, storage: str, as_json: bool) -> None:
 )
 @storage_option
 @json_option
-def trials(name: str | None, state: str | None, limit: int | None, sort: str, storage: str, as_json: bool) -> None:
+def trials(
+    name: str | None, state: str | None, limit: int | None, sort: str, storage: str, as_json: bool
+) -> None:
     """List the trials of a study."""
     study = load(name, storage)
     chosen = [t for t in study.trials if state is None or t.state.value == state.upper()]
@@ -145,7 +147,9 @@ def trials(name: str | None, state: str | None, limit: int | None, sort: str, st
     if not chosen:
         click.echo("no trial to show")
         return
-    click.echo("\n".join(table(("trial", "state", "value", "time", "params"), [_row(t) for t in chosen], width())))
+    click.echo(
+        "\n".join(table(("trial", "state", "value", "time", "params"), [_row(t) for t in chosen], width()))
+    )
 
 
 def _row(trial: Any) -> tuple[str, ...]:

@@ -6,25 +6,29 @@ import contextlib
 import io
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import click
 
 from tunesmith.cli.stores import DEFAULT, storage_option
 from tunesmith.errors import SettingError
 
+F = TypeVar("F", bound=Callable[..., Any])
 _ENDLESS = "this search would never end: say --trials 50, or --timeout 10m"
 
 
 def _metric(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001
     for value in values:
         if ":" in value or value.endswith(".py"):
-            raise click.BadParameter(f"{value!r} is no metric's name: write the objective before --{param.name}")
+            raise click.BadParameter(
+                f"{value!r} is no metric's name: write the objective before --{param.name}"
+            )
     return values
 
 
-def _goal(name: str, text: str) -> Any:
+def _goal(name: str, text: str) -> Callable[[F], F]:
     return click.option(
         f"--{name}",
         multiple=True,
@@ -38,23 +42,31 @@ def _goal(name: str, text: str) -> Any:
 
 @click.command()
 @click.argument("objective")
-@click.option("--trials", type=click.IntRange(min=1), metavar="N", help="How many trials the study shall hold in all.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Trials run at once.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), metavar="N", help="How many trials the study shall hold in all."
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Trials run at once."
+)
 @click.option("--name", metavar="TEXT", help="The study's name; by default that of the file.")
 @click.option("--direction", type=click.Choice(["minimize", "maximize"]), help="Default: minimize.")
 @_goal("maximize", "Maximize what the objective returns, or this metric of it; repeat for several.")
 @_goal("minimize", "Minimize it.")
-@click.option("--space", metavar="NAME", help="The space: a dict or dataclass of the file. Default: space or Config.")
+@click.option(
+    "--space", metavar="NAME", help="The space: a dict or dataclass of the file. Default: space or Config."
+)
 @click.option("--searcher", metavar="NAME", help="tpe (the default), random, qmc, grid, …")
 @click.option("--scheduler", metavar="NAME", help="none (the default), asha, …")
 @click.option("--timeout", metavar="TIME", help="Start no trial after this long, such as 90s, 10m, 2h.")
 @click.option("--trial-timeout", metavar="TIME", help="A trial that runs longer fails.")
-@click.option("--retries", type=click.IntRange(min=0), default=0, metavar="N", help="Runs again of a killed trial.")
+@click.option(
+    "--retries", type=click.IntRange(min=0), default=0, metavar="N", help="Runs again of a killed trial."
+)
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of all random choices.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 @storage_option
 @click.pass_context
-def run(ctx: click.Context, objective: str, **options: Any) -> None:
+def run(ctx: click.Context, /, objective: str, **options: Any) -> None:
     """Tune OBJECTIVE, such as train.py:objective or package.module:objective.
 
     The study is durable: the same command again resumes it, whatever ended it before. --trials is the
@@ -81,7 +93,7 @@ def run(ctx: click.Context, objective: str, **options: Any) -> None:
             "storage": options["storage"],
             "seed": options["seed"],
         },
-        command=_Command(objective, name, options),
+        Conclusion(_Command(objective, name, options)),
         quiet=options["quiet"],
     )
     ctx.exit(code)
@@ -113,19 +125,31 @@ class _Command:
         return [] if storage == DEFAULT else ["--storage", storage]
 
 
-def tune(arguments: dict[str, Any], command: Any, *, quiet: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a run of the command line says at its end, and does at its beginning.
+
+    `command` knows the command lines to type next. `told`: lines of its own about the ledger. `prepare`:
+    called with the study before its first trial.
+    """
+
+    command: Any
+    told: Callable[[Any], list[str]] | None = None
+    prepare: Callable[[Any], None] | None = None
+
+
+def tune(arguments: dict[str, Any], conclusion: Conclusion, *, quiet: bool) -> int:
     """Run `ts.tune` under a live view, print what it found and what to type next; the exit code."""
     from tunesmith import api
-    from tunesmith.cli.interrupt import Ended, Interrupts
+    from tunesmith.cli.interrupt import Course, Interrupts
     from tunesmith.report.progress import Progress
-    from tunesmith.report.summary import summary
 
     progress = None if quiet else Progress(summary=False)
-    ended = Ended()
-    hushed = _hushed(ended) if quiet else contextlib.nullcontext()
+    course = Course(conclusion.prepare)
+    hushed = _hushed(course) if quiet else contextlib.nullcontext()
     with hushed, Interrupts(progress.note if progress else _nothing) as interrupts:
         try:
-            study = api.tune(**arguments, callbacks=[ended, interrupts, *([progress] if progress else [])])
+            study = api.tune(**arguments, callbacks=[course, interrupts, *([progress] if progress else [])])
         except KeyboardInterrupt:
             return interrupts.code or 130
         except SettingError as error:
@@ -134,16 +158,26 @@ def tune(arguments: dict[str, Any], command: Any, *, quiet: bool) -> int:
             if progress:
                 progress.close()
     ledger = study.cursor.fold.ledger
-    left = ledger.n_trials is not None and ledger.finished < ledger.n_trials
-    if progress:
-        total = ledger.n_trials if left else max(2 * ledger.finished, 1)
-        steps = [(command.again(total), "go on" if left else "more trials"), (command.best(), "for programs")]
-        if interrupts.code:
-            click.echo(f"\n{study.name}: interrupted; nothing is lost, and what was running is put back")
-        elif left:
-            click.echo(f"\n{study.name}: ended early, {ended.reason}")
-        click.echo("\n".join(["", *summary(study.name, ledger, study.cursor.store, steps)]))
+    if not quiet:
+        _conclude(study, ledger, conclusion, course.reason, interrupted=bool(interrupts.code))
     return interrupts.code or int(ledger.best is None and len(ledger.signs) == 1)
+
+
+def _conclude(study: Any, ledger: Any, conclusion: Conclusion, reason: str, *, interrupted: bool) -> None:
+    from tunesmith.report.summary import summary
+
+    left = ledger.n_trials is not None and ledger.finished < ledger.n_trials
+    if interrupted:
+        click.echo(f"\n{study.name}: interrupted; nothing is lost, and what was running is put back")
+    elif left:
+        click.echo(f"\n{study.name}: ended early, {reason}")
+    total = ledger.n_trials if left else max(2 * ledger.finished, 1)
+    command = conclusion.command
+    steps = [(command.again(total), "go on" if left else "more trials"), (command.best(), "for programs")]
+    lines = summary(study.name, ledger, study.cursor.store, steps)
+    if conclusion.told is not None and not interrupted:
+        lines = [*conclusion.told(ledger), "", *lines]
+    click.echo("\n".join(["", *lines]))
 
 
 def _goals(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,10 +199,10 @@ def _nothing(_: str) -> None:
 
 
 @contextlib.contextmanager
-def _hushed(ended: Any) -> Iterator[None]:
-    """Keep back what `tune` says of a resumed study; from the first trial on, the error stream is as it was."""
+def _hushed(course: Any) -> Iterator[None]:
+    """Keep back what `tune` says of a resumed study; from then on, the error stream is as it was."""
     real = sys.stderr
-    ended.on_start = lambda: setattr(sys, "stderr", real)
+    course.on_start = lambda: setattr(sys, "stderr", real)
     sys.stderr = io.StringIO()
     try:
         yield

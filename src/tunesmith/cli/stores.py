@@ -29,7 +29,9 @@ def storage_option(command: F) -> F:
 
 def json_option(command: F) -> F:
     """`--json`, for programs."""
-    return click.option("--json", "as_json", is_flag=True, help="Strict JSON, for programs; NaN is null.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Strict JSON, for programs; NaN is null.")(
+        command
+    )
 
 
 def existing(storage: str) -> Any:
@@ -43,8 +45,8 @@ def existing(storage: str) -> Any:
             raise StoreError(f"{path} is a folder: give the file in it that holds the studies")
         if not path.exists():
             raise StoreError(
-                f"there is no store at {path}, so there are no studies: `tunesmith run` makes one, or say where "
-                "it is with --storage"
+                f"there is no store at {path}, so there are no studies: `tunesmith run` makes one, "
+                "or say where it is with --storage"
             )
     return presets.store(storage)
 

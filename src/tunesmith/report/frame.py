@@ -45,7 +45,7 @@ def plain(lines: Sequence[Line]) -> list[str]:
 
 
 def _header(snapshot: Snapshot, width: int) -> Line:
-    """`study demo ━━━━━╸━━━━ 23/48  ETA 0:42  2 running  1 failed  3 stopped`, from the right less and less."""
+    """`study demo ━━━━━╸━━━━ 23/48  ETA 0:42  2 running  1 failed  3 stopped`; narrow, the end goes."""
     name = clip(snapshot.name, max(8, width // 3))
     count = f"{snapshot.done}/{snapshot.total}" if snapshot.total else plural(snapshot.done, "trial")
     extras = [Piece("ETA " + (clock(snapshot.eta) if snapshot.eta is not None else "-:--"), "cyan")]
@@ -101,19 +101,21 @@ def _rows(rows: Sequence[Row], width: int) -> list[Line]:
     if any(row.curve for row in rows):
         columns |= {"step": steps, "last": lasts, "curve": [""] * len(rows)}
     columns["age"] = ages
-    sizes = _sizes(columns, width)
+    wanted = max(len(params_line(row.params)) for row in rows)
+    sizes = _sizes(columns, width, wanted)
     if "params" in sizes:
         columns["params"] = [clip(params_line(row.params), sizes["params"]) for row in rows]
     if "curve" in sizes:
         columns["curve"] = [sparkline(row.curve, sizes["curve"]) for row in rows]
     lines = [_line(sizes, {name: name for name in sizes}, "dim")]
-    for i in range(len(rows)):
-        lines.append(_line(sizes, {name: columns[name][i] for name in sizes}, ""))
-    return lines
+    return lines + [_line(sizes, {name: columns[name][i] for name in sizes}, "") for i in range(len(rows))]
 
 
-def _sizes(columns: dict[str, list[str]], width: int) -> dict[str, int]:
-    """Column widths that fit; a narrow terminal loses the curve first, then step, then parameters."""
+def _sizes(columns: dict[str, list[str]], width: int, wanted: int) -> dict[str, int]:
+    """Column widths that fit; a narrow terminal loses the curve first, then step, then parameters.
+
+    The parameters get what is left, up to the `wanted` width.
+    """
     sizes = {name: max(len(name), *map(len, cells)) for name, cells in columns.items()}
     sizes["params"] = _PARAMS
     if "curve" in sizes:
@@ -123,7 +125,8 @@ def _sizes(columns: dict[str, list[str]], width: int) -> dict[str, int]:
             break
         sizes.pop(dropped, None)
     if "params" in sizes:
-        sizes["params"] += width - sum(sizes.values()) - 2 * (len(sizes) - 1)
+        left = width - sum(sizes.values()) - 2 * (len(sizes) - 1)
+        sizes["params"] = min(_PARAMS + left, max(_PARAMS, wanted))
     return sizes
 
 

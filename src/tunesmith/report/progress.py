@@ -16,6 +16,7 @@ from tunesmith.kernel.study import Study
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
 from tunesmith.report.frame import frame
+from tunesmith.report.funnel import Funnel, possible
 from tunesmith.report.snapshot import Best, Row, Snapshot, eta
 from tunesmith.report.summary import summary
 from tunesmith.report.words import number, params_line, seconds, values
@@ -36,6 +37,7 @@ class Progress(Callback):
         self._live = is_terminal(self._file) if live is None else live
         self._summary = summary
         self._view: Any = None
+        self._funnel: Funnel | None = None
         self._lock = threading.Lock()
         self._reset("", None, 1)
 
@@ -98,6 +100,9 @@ class Progress(Callback):
     def close(self) -> None:
         """Take the view off the terminal, which is as it was before then."""
         view, self._view = self._view, None
+        funnel, self._funnel = self._funnel, None
+        if funnel is not None:
+            funnel.close()
         if view is not None:
             atexit.unregister(self.close)
             with contextlib.suppress(OSError):
@@ -107,9 +112,9 @@ class Progress(Callback):
         """The run as it is now."""
         now = time.monotonic()
         with self._lock:
-            rows = tuple(_row(trial, now - since) for trial, since in self._rows.values())
-            left = None if self._total is None else self._total - self._done - len(rows)
-            best = self._best
+            rows = tuple(_row(trial, now - since) for _, (trial, since) in sorted(self._rows.items()))
+            ages = [row.age for row in rows]
+            left = 0 if self._total is None else self._total - self._done - len(rows)
             return Snapshot(
                 name=self._name,
                 done=self._done,
@@ -118,14 +123,22 @@ class Progress(Callback):
                 stopped=self._stopped,
                 paused=self._paused,
                 rows=rows,
-                eta=None if left is None else eta(left, [r.age for r in rows], self._durations, self._workers),
+                eta=eta(left, ages, self._durations, self._workers),
                 note=self._note,
-                best=None
-                if best is None or best.value is None
-                else Best(
-                    number=best.number, value=best.value, ago=self._ago, params=best.params, trend=tuple(self._trend)
-                ),
+                best=self._best_so_far(),
             )
+
+    def _best_so_far(self) -> Best | None:
+        best = self._best
+        if best is None or best.value is None:
+            return None
+        return Best(
+            number=best.number,
+            value=best.value,
+            ago=self._ago,
+            params=best.params,
+            trend=tuple(self._trend),
+        )
 
     def _count(self, trial: Trial, *, single: bool) -> None:
         self._ago += 1
@@ -148,8 +161,12 @@ class Progress(Callback):
     def _open(self) -> None:
         from rich.console import Console
         from rich.live import Live
+        from rich.text import Text
 
-        console = Console(file=self._file, force_terminal=True, highlight=False)
+        if self._workers > 1 and possible(self._file):
+            self._funnel = Funnel()
+        file = self._file if self._funnel is None else self._funnel.terminal
+        console = Console(file=file, force_terminal=True, highlight=False)
         self._view = Live(
             console=console,
             get_renderable=lambda: _painted(self.snapshot(), console.size.width, console.size.height),
@@ -159,15 +176,19 @@ class Progress(Callback):
         )
         atexit.register(self.close)  # a run that ends by an exception must not leave the cursor hidden
         self._view.start()
+        if self._funnel is not None:
+            self._funnel.open(lambda said: console.print(Text.from_ansi(said)))
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # a reader that has gone does not end the study
-            print(text, file=self._file, flush=True)  # noqa: T201
+            self._file.write(f"{text}\n")
+            self._file.flush()
 
 
 def is_terminal(file: TextIO) -> bool:
     """Whether a view can be repainted there."""
-    if os.environ.get("TERM", "") in ("", "dumb", "unknown") or os.environ.get("CI", "") not in ("", "0", "false"):
+    automatic = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    if automatic or os.environ.get("TERM", "") in ("", "dumb", "unknown"):
         return False
     try:
         return file.isatty()
@@ -177,7 +198,8 @@ def is_terminal(file: TextIO) -> bool:
 
 def line(trial: Trial, best: Trial | None) -> str:
     """'trial 12  complete  0.9731  best 0.9802 (#7)  1.2 s  lr=0.001'."""
-    parts = [f"trial {trial.number}", "put back" if trial.state is TrialState.WAITING else trial.state.value.lower()]
+    state = "put back" if trial.state is TrialState.WAITING else trial.state.value.lower()
+    parts = [f"trial {trial.number}", state]
     if trial.state is TrialState.FAILED:
         parts.append((trial.error or "unknown").strip().splitlines()[-1])
     elif trial.values:

@@ -11,11 +11,14 @@ from tunesmith.report.words import number, params_python, place, plural, seconds
 from tunesmith.store._base import Store
 
 _ORDER = (
-    TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED, TrialState.RUNNING, TrialState.PAUSED, TrialState.WAITING,
+    TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED,
+    TrialState.RUNNING, TrialState.PAUSED, TrialState.WAITING,
 )  # fmt: skip
 
 
-def summary(name: str, ledger: Ledger, store: Store | None, steps: Sequence[tuple[str, str]] = ()) -> list[str]:
+def summary(
+    name: str, ledger: Ledger, store: Store | None, steps: Sequence[tuple[str, str]] = ()
+) -> list[str]:
     """Lines: the best value and what it gains over the default, its parameters, trials, time, place.
 
     `steps`: commands to type next, each with what it does.
@@ -27,8 +30,8 @@ def summary(name: str, ledger: Ledger, store: Store | None, steps: Sequence[tupl
     if store is not None:
         lines.append(f"study {name!r} is in {place(store)}")
     if steps:
-        size = max(len(command) for command, _ in steps)
-        lines += ["", "next:", *(f"  {command.ljust(size)}   # {purpose}" for command, purpose in steps)]
+        size = max(len(purpose) for _, purpose in steps)
+        lines += ["", "next", *(f"  {purpose.ljust(size)}   {command}" for command, purpose in steps)]
     return lines
 
 
@@ -42,7 +45,7 @@ def verdict(ledger: Ledger) -> list[str]:
     lines = [f"best {number(best.value)} (trial #{best.number}{_infeasible(best)})"]
     default = next((t for t in ledger.trials if t.source is Source.DEFAULT), None)
     if default is not None:
-        lines += _against(ledger, best, default)
+        lines += _against(best, default)
     return lines
 
 
@@ -58,7 +61,7 @@ def usual(trials: Sequence[Trial]) -> str:
     return f"; {seconds(statistics.median(found))} a trial (median)" if found else ""
 
 
-def _against(ledger: Ledger, best: Trial, default: Trial) -> list[str]:
+def _against(best: Trial, default: Trial) -> list[str]:
     if default.losses is None or best.losses is None or default.state is not TrialState.COMPLETE:
         return [f"the default configuration (trial #{default.number}) is {default.state.value.lower()}"]
     gain = default.losses[0] - best.losses[0]
