@@ -39,7 +39,7 @@ def main(storage, kind, trials, workers, told):
     ts.tune(
         curve if kind == "curve" else plain,
         space,
-        searcher="qmc",
+        searcher="tpe",
         n_trials=int(trials),
         workers=int(workers),
         retries=1000,

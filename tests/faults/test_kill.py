@@ -32,14 +32,19 @@ def ended(driver, seconds):
 
 
 def workers_of(driver):
-    """Its worker processes that are up: one that dies while it loads the objective, time and again, is a
-    different fault, and ends the run with a sentence."""
     try:
         children = psutil.Process(driver.pid).children(recursive=True)
-        now = time.time()
-        return [c for c in children if "_boot.py" in " ".join(c.cmdline()) and now - c.create_time() > 0.7]
+        return [child for child in children if "_boot.py" in " ".join(child.cmdline())]
     except psutil.Error:
         return []
+
+
+def count(told):
+    return len(told.read_text().splitlines()) if told.exists() else 0
+
+
+def grown(told, lines):
+    return count(told) > lines
 
 
 def kill(process):
@@ -76,14 +81,18 @@ def check_log(storage, told, trials):
 def test_a_study_killed_twenty_times_loses_nothing(tmp_path, workers):
     storage, told = tmp_path / "study.db", tmp_path / "told"
     chance = random.Random(workers)
-    trials, kills = 150, 0
+    trials, kills, lines = 150, 0, 0
     while kills < 10:  # ten a parameter: twenty in all
         driver = start(storage, "plain", trials, workers, told)
-        if ended(driver, chance.uniform(0.35, 0.8)):
+        kill_a_worker = workers > 1 and kills % 2
+        while kill_a_worker and driver.poll() is None and not grown(told, lines):
+            time.sleep(0.02)  # until the objective has been loaded once, and a trial told
+        lines = count(told)
+        if ended(driver, chance.uniform(0.05, 0.3) if kill_a_worker else chance.uniform(0.3, 1.5)):
             trials += 20  # the study was done already: raise its budget, and go on killing
             continue
         victims = workers_of(driver)
-        if victims and kills % 2:
+        if victims and kill_a_worker:
             kill(chance.choice(victims))  # a worker first; its trial is run again
             time.sleep(0.05)
         driver.kill()
@@ -102,6 +111,8 @@ def test_a_generator_under_promotion_survives_the_loss_of_half_its_workers(tmp_p
     chance = random.Random(7)
     driver = start(storage, "curve", 60, 9, told)
     killed = 0
+    while not grown(told, 0) and driver.poll() is None:
+        time.sleep(0.02)
     while not ended(driver, 0.4):
         victims = workers_of(driver)
         for victim in chance.sample(victims, min(len(victims), 5)) if killed < 25 else ():

@@ -19,7 +19,8 @@ from tunesmith.execute._wire import LOST, SENT, Tag, decode, ended, failed, fram
 from tunesmith.record.assignment import Assignment, Kind, Message
 from tunesmith.record.trial import TrialState
 
-_FALSE_STARTS = 3
+_FALSE_STARTS = 3  # deaths in a row while the objective loads, before it is taken for the culprit
+_PROVEN = 20  # so many more are forgiven once it has loaded: then the deaths come from outside
 _LINGER = 0.1
 _UNPLUGGED = (
     "the worker process lost its connection: did the objective close file descriptors that it had not opened?"
@@ -170,7 +171,7 @@ class ProcessExecutor(Executor):
     def _take(self, child: Child, tag: Tag, body: bytes) -> None:
         if tag is Tag.READY:
             child.ready = True
-            self._false_starts = 0
+            self._false_starts = -_PROVEN
             self._start_clock(child)
         elif tag is Tag.BROKEN:
             self._trouble = ObjectiveError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -54,6 +55,7 @@ class Cursor:
         self.fold = Fold(spec.problem, searcher, scheduler)
         self._claims: dict[int, int] = {}
         self._keeper: threading.Event | None = None
+        self._looked = -math.inf  # when trials of lost workers were last looked for
         self.read()
 
     def read(self) -> Ledger:
@@ -83,6 +85,8 @@ class Cursor:
     def open_trials(self, count: int, limit: int | None) -> list[Assignment]:
         """Put up to `count` trials into this process's hands; no new one past `limit` trials in all."""
         with self.lock:
+            if self.store.shared and time.monotonic() - self._looked > self.store.lease / 4:
+                self.put_back()
             while True:
                 self.read()
                 claimant = Claimant(self.worker, time.time())
@@ -175,21 +179,21 @@ class Cursor:
     def assignment(self, trial: Trial) -> Assignment:
         """The trial as a unit of work: with its newest checkpoint, and what the user asked for."""
         ledger = self.fold.ledger
-        checkpoint = ledger.checkpoints.get(trial.number)
+        fixed = trial.params if trial.source is Source.QUEUE else _NOTHING
+        path, step = self._checkpoint(trial) if ledger.checkpoints else (None, 0)
+        return Assignment(trial, ledger.domains, fixed, path, step, self.spec.seed)
+
+    def _checkpoint(self, trial: Trial) -> tuple[str | None, int]:
+        """The newest checkpoint of the trial, or of its parent: the file's path, and the step."""
+        found = self.fold.ledger.checkpoints
+        checkpoint = found.get(trial.number)
         if checkpoint is None and trial.parent is not None:
-            checkpoint = ledger.checkpoints.get(trial.parent)
+            checkpoint = found.get(trial.parent)
         folder = self.context.checkpoints
-        path = None
-        if checkpoint is not None and folder is not None:
-            path = checkpoint_path(Path(folder), checkpoint.file)
-        return Assignment(
-            trial,
-            ledger.domains,
-            trial.params if trial.source is Source.QUEUE else _NOTHING,
-            None if path is None else str(path),
-            checkpoint.step if checkpoint is not None and path is not None else 0,
-            self.spec.seed,
-        )
+        if checkpoint is None or folder is None:
+            return None, 0
+        path = checkpoint_path(Path(folder), checkpoint.file)
+        return (None, 0) if path is None else (str(path), checkpoint.step)
 
     def renew(self) -> None:
         """Renew the leases of the trials that this process runs; called from beside the training code."""
@@ -199,6 +203,7 @@ class Cursor:
         """Free trials whose worker is gone, for anyone to claim; how many were freed."""
         count = 0
         with self.lock:
+            self._looked = time.monotonic()
             for number, attempt in self.store.renew(self.id, list(self._claims.items())).lapsed:
                 try:
                     released = Released(number, attempt, self.worker, "its worker is gone", at=time.time())
