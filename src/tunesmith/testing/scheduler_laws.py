@@ -1,0 +1,172 @@
+"""The laws of schedulers as a test class: one line a method.
+
+    class TestASHA(SchedulerLaws):
+        scheduler = ASHA
+
+The checks are plain functions of a `Simulation`, for use outside of pytest too.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import pytest
+
+from tunesmith import api, presets
+from tunesmith.errors import SettingError
+from tunesmith.kernel.advance import Fold
+from tunesmith.record.assignment import Decision, Resume, Start, Wait
+from tunesmith.record.event import Created, Paused, Reported, Resumed
+from tunesmith.record.problem import Fidelity
+from tunesmith.record.trial import TrialState
+from tunesmith.schedule._base import Scheduler
+from tunesmith.search.random import RandomSearcher
+from tunesmith.space import Space
+from tunesmith.testing.simulate import ALL_FAULTS, NO_FAULTS, Simulation, simulate, through_json
+from tunesmith.testing.zoo import zoo
+
+_SPACES = zoo()
+FIDELITY = Fidelity("epoch", 1, 27, 3)
+
+
+def _answers(fold: Fold) -> tuple[Any, ...]:
+    """All that a scheduler can be asked at one position: its plan, and what it thinks of each running trial."""
+    ledger = fold.ledger
+    plan = fold.scheduler.plan(fold.schedule_state, len(ledger.trials))
+    running = [ledger.running[number] for number in sorted(ledger.running) if ledger.running[number].reports]
+    return plan, tuple(fold.scheduler.decide(fold.schedule_state, trial) for trial in running)
+
+
+def check_fold(simulation: Simulation, full: int = 8) -> None:
+    """Rebuilt from the log at any position, through JSON, the scheduler answers the same."""
+    events = through_json(simulation.events)
+    walker, answers = simulation.fold(0), []
+    for event in events:
+        walker.advance((event,))
+        answers.append(_answers(walker))
+        decided = simulation.decisions.get(walker.ledger.position)
+        if decided is not None:
+            number, decision = decided
+            trial = walker.ledger.trials[number]
+            assert walker.scheduler.decide(walker.schedule_state, trial) is decision
+    for position in range(1, len(events) + 1, max(1, len(events) // full)):
+        assert _answers(simulation.fold(position)) == answers[position - 1]
+
+
+def check_purity(simulation: Simulation) -> None:
+    """Asked twice it answers alike, and states of the past answer as they did."""
+    walker, kept = simulation.fold(0), []
+    for event in simulation.events:
+        walker.advance((event,))
+        plan = walker.scheduler.plan(walker.schedule_state, len(walker.ledger.trials))
+        trial = walker.ledger.trials[event.number]
+        decision = walker.scheduler.decide(walker.schedule_state, trial) if trial.reports else None
+        kept.append((walker.schedule_state, len(walker.ledger.trials), trial, plan, decision))
+    for state, number, trial, plan, decision in reversed(kept):
+        assert simulation.scheduler.plan(state, number) == plan
+        if decision is not None:
+            assert simulation.scheduler.decide(state, trial) is decision
+
+
+def check_plans(simulation: Simulation) -> None:
+    """It resumes only what is paused, further than before, and never waits for nothing."""
+    walker = simulation.fold(0)
+    for event in (None, *simulation.events):
+        if event is not None:
+            if isinstance(event, Resumed):
+                before = walker.ledger.trials[event.number]
+                assert before.state is TrialState.PAUSED
+                assert event.budget is None or event.budget > before.step
+                assert before.budget is not None
+                assert event.budget is None or event.budget > before.budget
+            walker.advance((event,))
+        ledger = walker.ledger
+        plan = walker.scheduler.plan(walker.schedule_state, len(ledger.trials))
+        if isinstance(plan, Resume):
+            assert plan.number in ledger.paused, f"trial {plan.number} is to be resumed and is not paused"
+            assert plan.budget is None or plan.budget > ledger.trials[plan.number].step
+        elif isinstance(plan, Wait):
+            assert ledger.running or ledger.waiting or ledger.paused, "it waits, and nothing will ever happen"
+        elif isinstance(plan, Start) and plan.parent is not None:
+            assert plan.parent < len(ledger.trials)
+
+
+def check_decisions(simulation: Simulation) -> None:
+    """It pauses only when it says that it may, and what it stops or pauses reports no more."""
+    halted: set[int] = set()
+    for position, event in enumerate(simulation.events, start=1):
+        if isinstance(event, Resumed):
+            halted.discard(event.number)
+        if isinstance(event, Reported):
+            assert event.number not in halted
+            _, decision = simulation.decisions[position]
+            if decision is Decision.PAUSE:
+                assert simulation.scheduler.pauses
+            if decision is not Decision.CONTINUE:
+                halted.add(event.number)
+
+
+def check_all(simulation: Simulation) -> None:
+    """All laws that one simulation can show."""
+    check_fold(simulation)
+    check_purity(simulation)
+    check_plans(simulation)
+    check_decisions(simulation)
+
+
+@lru_cache(maxsize=64)
+def _simulated(scheduler: Scheduler[Any], workers: int, seed: int, faulty: bool, objectives: int) -> Simulation:
+    return simulate(
+        RandomSearcher(), _space(), scheduler=scheduler, workers=workers, seed=seed, fidelity=FIDELITY, n_trials=30,
+        objectives={f"goal{i}": "maximize" if i else "minimize" for i in range(objectives)}, watch=False,
+        faults=ALL_FAULTS if faulty else NO_FAULTS,
+    )  # fmt: skip
+
+
+def _space() -> Space:
+    return _SPACES["two parents"]
+
+
+class SchedulerLaws:
+    """What every scheduler promises (`tunesmith.Scheduler`), checked on simulated studies."""
+
+    scheduler: ClassVar[Any]  # a class whose settings all have defaults, or an instance
+
+    def made(self) -> Scheduler[Any]:
+        """The scheduler under test."""
+        found: Scheduler[Any] = self.scheduler() if isinstance(self.scheduler, type) else self.scheduler
+        return found
+
+    @pytest.mark.parametrize("faulty", [False, True], ids=["well", "faulty"])
+    @pytest.mark.parametrize("workers", [1, 4, 9])
+    @pytest.mark.parametrize("seed", range(3))
+    def test_laws(self, seed: int, workers: int, faulty: bool) -> None:
+        check_all(_simulated(self.made(), workers, seed, faulty, 1))
+
+    @pytest.mark.parametrize("workers", [1, 4, 9])
+    @pytest.mark.parametrize("count", [2, 3])
+    def test_several_objectives(self, count: int, workers: int) -> None:
+        most = self.made().objectives
+        if most is not None and count > most:
+            goals = {f"goal{i}": "minimize" for i in range(count)}
+            with pytest.raises(SettingError):
+                api.create_study(_space(), objectives=goals, scheduler=self.made(), fidelity=FIDELITY)
+            return
+        check_all(_simulated(self.made(), workers, 7, True, count))
+
+    def test_all_trials_come_to_an_end(self) -> None:
+        found = _simulated(self.made(), 4, 1, False, 1)
+        fold = found.fold()
+        assert not fold.ledger.running
+        assert sum(isinstance(event, Created) for event in found.events) == 30
+        paused = sum(isinstance(event, Paused) for event in found.events)
+        assert bool(paused) == found.scheduler.pauses or not paused
+
+    def test_settings_survive_the_record(self) -> None:
+        scheduler = self.made()
+        record = presets.record(scheduler)
+        again = presets.scheduler_from(json.loads(json.dumps(record)))
+        assert again == scheduler
+        assert presets.record(again) == record

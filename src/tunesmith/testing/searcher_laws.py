@@ -1,0 +1,300 @@
+"""The laws of search methods as a test class: one line a method.
+
+    class TestTPE(SearcherLaws):
+        searcher = TPESearcher
+
+The checks are plain functions of a `Simulation`, for use outside of pytest too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from tunesmith import api, presets
+from tunesmith.errors import NoTrial, SettingError
+from tunesmith.record.codec import dumps, loads
+from tunesmith.record.event import Created
+from tunesmith.record.problem import Fidelity
+from tunesmith.record.trial import Source
+from tunesmith.schedule._base import Scheduler
+from tunesmith.schedule.asha import ASHA
+from tunesmith.schedule.none import NoScheduler
+from tunesmith.search._base import Searcher
+from tunesmith.space.space import Space
+from tunesmith.testing.simulate import (
+    ALL_FAULTS, Faults, Order, Simulation, answer_of, diverged, next_ask, simulate, through_json, write_log,
+)  # fmt: skip
+from tunesmith.testing.toys import blend
+from tunesmith.testing.zoo import programs, zoo
+
+WORKERS = (1, 4, 9)
+SCHEDULERS: tuple[Scheduler[Any], ...] = (NoScheduler(), ASHA(), ASHA(promotion=True))
+FIDELITY = Fidelity("step", 1, 9, 3)
+_ZOO = zoo()
+_PROGRAMS = programs()
+
+
+def check_fold(simulation: Simulation, full: int = 6) -> None:
+    """Rebuilt from the log, through JSON and at other times of day, the study proposes what it did.
+
+    Every position that was looked at is reached by one fold that is asked on its way; `full` of them, spread
+    over the log, also by a fold of their own that is asked nothing before.
+    """
+    seed = simulation.spec.seed
+    events = [replace(event, at=event.at + 1e6) for event in through_json(simulation.events)]
+    wanted = simulation.proposals
+    walker = simulation.fold(0)
+    done = 0
+    for position in sorted(wanted):
+        walker.advance(events[done:position])
+        done = position
+        answer = answer_of(walker.searcher, walker.search_state, next_ask(walker, seed))
+        assert answer == wanted[position], f"rebuilt from JSON, another proposal at position {position}"
+    for position in _spread(sorted(wanted), full):
+        fold = simulation.fold(position)
+        answer = answer_of(fold.searcher, fold.search_state, next_ask(fold, seed))
+        assert answer == wanted[position], f"folded without being asked, another proposal at position {position}"
+
+
+def check_purity(simulation: Simulation) -> None:
+    """States are values: asked again after all that came later, even backwards, they answer as they did."""
+    for held in reversed(simulation.held):
+        again = answer_of(simulation.searcher, held.state, held.ask)
+        assert again == held.answer, f"the state of position {held.position} has changed, or asking changes it"
+
+
+def check_domain(simulation: Simulation) -> None:
+    """What was proposed lies in the space, with its constraints kept, and its memo survives JSON."""
+    for held in simulation.held:
+        if held.answer != "nothing":
+            unit, memo = json.loads(held.answer)
+            _check_row([float.fromhex(u) for u in unit], held.ask.space)
+            assert dumps(loads(dumps(memo))) == dumps(memo)
+    space = simulation.spec.problem.space
+    for event in simulation.events if space is not None else ():
+        if isinstance(event, Created) and space is not None:
+            assert space.check(event.params) == dict(event.params)
+            assert space.feasible(event.params), f"{event.params} breaks a constraint"
+
+
+def _check_row(unit: Sequence[float], space: Space) -> None:
+    assert len(unit) == len(space.dims), f"{len(unit)} numbers for {len(space.dims)} dimensions"
+    params = space.decode(unit)
+    assert space.check(params) == params
+    assert space.feasible(params), f"{params} breaks a constraint"
+    active = set(space.active(params))
+    for u, parameter in zip(unit, space.dims, strict=True):
+        if parameter.key in active:
+            assert 0.0 <= u <= 1.0, f"{parameter.key} is proposed at {u}, outside [0, 1]"
+
+
+def check_replay(simulation: Simulation) -> None:
+    """All proposals of the searcher in the log come again at the positions that their proposer had read."""
+    numbers = [event.number for event in simulation.events if isinstance(event, Created)]
+    assert numbers == list(range(len(numbers)))
+    from tunesmith.kernel.replay import replay
+
+    result = replay(through_json(simulation.events), simulation.spec, simulation.searcher, simulation.scheduler)
+    assert result.identical, f"trial {result.diverged_at} does not come out again"
+
+
+def check_all(simulation: Simulation) -> None:
+    """All laws that one simulation can show."""
+    check_fold(simulation)
+    check_purity(simulation)
+    check_domain(simulation)
+    check_replay(simulation)
+
+
+def check_fresh_process(paths: Sequence[Path]) -> None:
+    """In a process that has seen nothing, the studies of these logs propose what they did."""
+    code = (
+        "import json, pathlib, sys; from tunesmith.testing.simulate import diverged; "
+        "print(json.dumps([diverged(pathlib.Path(path)) for path in json.load(sys.stdin)]))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "77"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps([str(path) for path in paths]),
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for path, positions in zip(paths, json.loads(done.stdout), strict=True):
+        assert not positions, f"a fresh process proposes otherwise at {positions} of {path}"
+
+
+def able(searcher: Searcher[Any], space: Space | None, objectives: int = 1) -> bool:
+    """Whether the searcher says that it can deal with such a study."""
+    handles = searcher.handles
+    if handles.objectives is not None and objectives > handles.objectives:
+        return False
+    if space is None:
+        return handles.define_by_run
+    return (
+        (handles.conditions or not any(p.rules for p in space.parameters))
+        and (handles.constraints or not space.constraints)
+        and (handles.continuous or space.grid_size is not None)
+    )
+
+
+def _spread(positions: Sequence[int], count: int) -> Sequence[int]:
+    if len(positions) <= count:
+        return positions
+    return [positions[round(i * (len(positions) - 1) / (count - 1))] for i in range(count)]
+
+
+@lru_cache(maxsize=64)
+def _in_zoo(searcher: Searcher[Any], name: str, n_trials: int) -> Simulation:
+    """The zoo's spaces take turns with numbers of workers, schedulers and seeds."""
+    place = list(_ZOO).index(name)
+    scheduler = SCHEDULERS[(place // 3) % 3]
+    return simulate(
+        searcher, _ZOO[name], scheduler=scheduler, workers=WORKERS[place % 3], seed=place, n_trials=n_trials,
+        fidelity=None if place % 4 == 0 and scheduler == NoScheduler() else FIDELITY, faults=ALL_FAULTS,
+    )  # fmt: skip
+
+
+class SearcherLaws:
+    """What every search method promises (`tunesmith.Searcher`), checked on simulated studies."""
+
+    searcher: ClassVar[Any]  # a class whose settings all have defaults, or an instance
+    n_trials: ClassVar[int] = 20  # in each simulated study
+
+    def made(self) -> Searcher[Any]:
+        """The searcher under test."""
+        found: Searcher[Any] = self.searcher() if isinstance(self.searcher, type) else self.searcher
+        return found
+
+    def able(self, space: Space | None, objectives: int = 1) -> Searcher[Any]:
+        """The searcher; skips the test when it says that it cannot deal with such a study."""
+        searcher = self.made()
+        if not able(searcher, space, objectives):
+            pytest.skip("the searcher says that it cannot")
+        return searcher
+
+    def in_zoo(self, name: str) -> Simulation:
+        """A simulated study on a space of the zoo."""
+        return _in_zoo(self.able(_ZOO[name]), name, self.n_trials)
+
+    @pytest.mark.parametrize("space", _ZOO)
+    def test_rebuilt_from_the_log_it_proposes_the_same(self, space: str) -> None:
+        check_fold(self.in_zoo(space))
+
+    @pytest.mark.parametrize("space", _ZOO)
+    def test_asking_changes_nothing_and_states_are_values(self, space: str) -> None:
+        check_purity(self.in_zoo(space))
+
+    @pytest.mark.parametrize("space", _ZOO)
+    def test_proposals_lie_in_the_space(self, space: str) -> None:
+        check_domain(self.in_zoo(space))
+
+    @pytest.mark.parametrize("space", _ZOO)
+    def test_the_log_replays(self, space: str) -> None:
+        check_replay(self.in_zoo(space))
+
+    @pytest.mark.parametrize("workers", WORKERS)
+    @pytest.mark.parametrize("program", _PROGRAMS)
+    def test_define_by_run(self, program: str, workers: int) -> None:
+        searcher = self.able(None)
+        check_all(
+            simulate(
+                searcher, None, objective=_PROGRAMS[program], workers=workers, seed=workers,
+                n_trials=self.n_trials, faults=ALL_FAULTS,
+            )  # fmt: skip
+        )
+
+    @pytest.mark.parametrize("order", Order)
+    @pytest.mark.parametrize("workers", WORKERS)
+    def test_any_order_of_completion_is_legal(self, workers: int, order: Order) -> None:
+        searcher = self.able(_ZOO["two parents"])
+        check_all(
+            simulate(searcher, _ZOO["two parents"], workers=workers, order=order, n_trials=self.n_trials, seed=3)
+        )
+
+    @pytest.mark.parametrize(
+        "faults",
+        [Faults(fails=1.0), Faults(infeasible=1.0), Faults(infinite=1.0), Faults(lost=1.0), Faults(released=1.0)],
+        ids=["fail", "infeasible", "infinite", "lost", "released"],
+    )
+    def test_it_lives_with_nothing_but_trouble(self, faults: Faults) -> None:
+        searcher = self.able(_ZOO["twenty dimensions"])
+        found = simulate(
+            searcher, _ZOO["twenty dimensions"], workers=4, n_trials=self.n_trials, faults=faults, fidelity=FIDELITY
+        )
+        check_all(found)
+        created = sum(isinstance(event, Created) for event in found.events)
+        assert found.exhausted or created == self.n_trials
+
+    @pytest.mark.parametrize("count", [2, 3])
+    @pytest.mark.parametrize("workers", WORKERS)
+    def test_several_objectives(self, workers: int, count: int) -> None:
+        space = _ZOO["nested choices"]
+        searcher = self.able(space, count)
+        goals = {f"goal{i}": "maximize" if i == 1 else "minimize" for i in range(count)}
+        check_all(
+            simulate(
+                searcher, space, objectives=goals, workers=workers, n_trials=self.n_trials, faults=ALL_FAULTS, seed=5,
+            )  # fmt: skip
+        )
+
+    def test_what_it_cannot_do_is_refused_before_the_first_trial(self) -> None:
+        searcher = self.made()
+        cases: list[tuple[Space | None, int]] = [(None, 1), (None, 2), *((space, 1) for space in _ZOO.values())]
+        cases += [(_ZOO["one float"], 2), (_ZOO["one float"], 7)]
+        for space, count in cases:
+            goals = {f"goal{i}": "minimize" for i in range(count)}
+            if able(searcher, space, count):
+                api.create_study(space, objectives=goals, searcher=searcher, seed=0)
+            else:
+                with pytest.raises(SettingError):
+                    api.create_study(space, objectives=goals, searcher=searcher, seed=0)
+
+    def test_the_seed_is_all_the_chance_there_is(self) -> None:
+        searcher = self.able(_ZOO["twenty dimensions"])
+        first, again = (simulate(searcher, _ZOO["twenty dimensions"], seed=11, workers=4) for _ in range(2))
+        assert first.proposals == again.proposals
+
+    def test_settings_survive_the_record(self) -> None:
+        searcher = self.made()
+        record = presets.record(searcher)
+        again = presets.searcher_from(json.loads(json.dumps(record)))
+        assert again == searcher
+        assert presets.record(again) == record
+
+    def test_when_nothing_is_left_the_study_ends(self) -> None:
+        searcher = self.able(_ZOO["six points"])
+        found = simulate(searcher, _ZOO["six points"], n_trials=40, workers=4)
+        assert found.exhausted == searcher.ends, "`ends` must say whether the searcher ever has nothing left"
+        if not searcher.ends:
+            return
+        check_all(found)
+        study = api.tune(lambda trial: blend(trial.params), _ZOO["six points"], searcher=searcher, seed=0)
+        assert all(trial.state.finished for trial in study.trials)
+        with pytest.raises(NoTrial):
+            study.ask()
+        trial = study.enqueue({"n": 1, "kind": "c"})
+        assert trial.source is Source.QUEUE
+        assert study.ask().number == trial.number
+
+    def test_a_fresh_process_proposes_the_same(self, tmp_path: Path) -> None:
+        searcher = self.made()
+        paths = []
+        for index, name in enumerate(["constraints and conditions", "odd labels", "beliefs", "chain"]):
+            if able(searcher, _ZOO[name]):
+                paths.append(tmp_path / f"{index}.jsonl")
+                write_log(paths[-1], _in_zoo(searcher, name, self.n_trials))
+        if able(searcher, None):
+            paths.append(tmp_path / "program.jsonl")
+            program = _PROGRAMS["growing program"]
+            write_log(paths[-1], simulate(searcher, None, objective=program, workers=4, faults=ALL_FAULTS, n_trials=12))
+        assert not any(map(diverged, paths))
+        check_fresh_process(paths)
