@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from tunesmith.errors import SettingError, StoreTooNew
-from tunesmith.record.event import EVENTS, Event, Finished, Reported
+from tunesmith.record.event import EVENTS, Event
 from tunesmith.record.problem import Direction, Fidelity, Objective, Problem, StudySpec
 from tunesmith.record.trial import Source, TrialState
 from tunesmith.space.domain import Domain, domain_from_json
@@ -24,31 +24,35 @@ VERSION = 1
 _KINDS = {kind.__name__: kind for kind in EVENTS}
 _FIELDS = {
     kind: tuple(
-        (f.name, f.default if f.default is not MISSING else None if f.default_factory is MISSING else {})
-        for f in fields(kind)
+        (f.name, f.default if f.default_factory is MISSING else f.default_factory()) for f in fields(kind)
     )
     for kind in EVENTS
 }
+_FLOAT = "$float"
+_MARK = f'"{_FLOAT}":'
 
 
 def dumps(value: Any) -> str:
     """Strict, compact JSON of `value`. Raises SettingError for what JSON cannot hold."""
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError:
         return json.dumps(_strict(value), allow_nan=False, separators=(",", ":"))
     except TypeError as error:
         raise SettingError(f"only JSON values can be stored (text, numbers, lists, dicts): {error}") from None
+    if _MARK in text:
+        raise SettingError(f"{_FLOAT!r} is not to be had as a key: it marks numbers that JSON lacks")
+    return text
 
 
 def loads(text: str) -> Any:
     """What `dumps` was given."""
-    return json.loads(text, object_hook=_float_back) if '"$float"' in text else json.loads(text)
+    return json.loads(text, object_hook=_float_back) if _MARK in text else json.loads(text)
 
 
 def _strict(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
-        return {"$float": repr(value)}
+        return {_FLOAT: repr(value)}
     if isinstance(value, Mapping):
         return {key: _strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -57,7 +61,7 @@ def _strict(value: Any) -> Any:
 
 
 def _float_back(found: dict[str, Any]) -> Any:
-    return float(found["$float"]) if found.keys() == {"$float"} else found
+    return float(found[_FLOAT]) if found.keys() == {_FLOAT} else found
 
 
 def encode_event(event: Event) -> str:
@@ -94,11 +98,9 @@ def decode_event(kind: str, text: str) -> Event:
 
 def same(left: Event, right: Event) -> bool:
     """Whether two events say the same, whenever they were written: what makes a repeated append a success."""
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, (Finished, Reported)) and left.values != getattr(right, "values", None):
-        return False
-    return all(name == "at" or getattr(left, name) == getattr(right, name) for name, _ in _FIELDS[type(left)])
+    return type(left) is type(right) and encode_event(replace(left, at=0.0)) == encode_event(
+        replace(right, at=0.0)
+    )
 
 
 def encode_spec(spec: StudySpec) -> str:

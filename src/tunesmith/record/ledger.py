@@ -70,6 +70,8 @@ class Ledger:
         """Trials proposed and not yet ended, by number."""
         if not self.waiting:
             held = self.running
+            if not held:
+                return ()
             return tuple(held[n] for n in sorted(held)) if len(held) > 1 else tuple(held.values())
         held = self.running | self.waiting
         return tuple(held[number] for number in sorted(held))
@@ -132,7 +134,7 @@ class Ledger:
             state=TrialState.RUNNING,
             attempt=event.attempt,
             worker=event.worker,
-            started=trial.started or event.at,
+            started=event.at if trial.started is None else trial.started,
         )
 
     def _resumed(self, event: Resumed) -> Trial:

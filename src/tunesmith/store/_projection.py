@@ -68,7 +68,7 @@ class Projector:
         self._update(
             event, position,
             "state = 'RUNNING', attempt = ?, worker = ?, lease_until = ?, boot = ?,"
-            " started = coalesce(nullif(started, 0.0), ?)",
+            " started = coalesce(started, ?)",
             event.attempt, event.worker, self._until, boot(), event.at,
         )  # fmt: skip
 

@@ -115,6 +115,10 @@ class MemoryStore(Store):
         except KeyError:
             raise StudyError(f"there is no study {study} in this store: it was deleted") from None
 
+    def refused(self, study: int) -> list[Event]:
+        """The events that came from attempts which no longer held their trials: evidence, never counted."""
+        return list(self._log(study).refused)
+
     @staticmethod
     def _lapsed(log: _Log, number: int) -> bool:
         return log.leases.get(number, float("inf")) < time.monotonic()
