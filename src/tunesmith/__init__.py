@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from tunesmith._version import __version__
+from tunesmith._version import __version__ as __version__
 
 _HOME = {
     "ASHA": "schedule.asha",
@@ -37,6 +37,7 @@ _HOME = {
     "ObjectiveError": "errors",
     "Plateau": "kernel.stop",
     "Prior": "space",
+    "Progress": "report.progress",
     "QMCSearcher": "search.qmc",
     "RandomSearcher": "search.random",
     "Replay": "kernel.replay",

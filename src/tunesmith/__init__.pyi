@@ -31,6 +31,7 @@ from tunesmith.record.problem import Fidelity as Fidelity
 from tunesmith.record.trial import Report as Report
 from tunesmith.record.trial import Trial as Trial
 from tunesmith.record.trial import TrialState as TrialState
+from tunesmith.report.progress import Progress as Progress
 from tunesmith.schedule._base import Scheduler as Scheduler
 from tunesmith.schedule.asha import ASHA as ASHA
 from tunesmith.schedule.none import NoScheduler as NoScheduler

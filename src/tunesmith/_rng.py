@@ -25,7 +25,8 @@ def _key(seed: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
 @lru_cache(maxsize=512)
 def _block(seed: int, name: str, index: int) -> list[float]:
     bits = np.random.Philox(key=_key(seed, name), counter=[0, 0, index, 0])
-    return np.random.Generator(bits).random(_BLOCK).tolist()
+    drawn: list[float] = np.random.Generator(bits).random(_BLOCK).tolist()
+    return drawn
 
 
 def uniform(seed: int, number: int, name: str) -> float:

@@ -30,7 +30,8 @@ def measured(result: Any, names: Sequence[str]) -> Measured:
         missing = [name for name in names if name not in result]
         if missing:
             raise ObjectiveError(
-                f"the objective must measure {_listed(names)}, got only {_listed(result)}: {missing[0]!r} is missing"
+                f"the objective must measure {_listed(names)}, got only {_listed(result)}: "
+                f"{missing[0]!r} is missing"
             )
         values = tuple(_number(result[name], name) for name in names)
         return Measured(values, {k: _number(v, k) for k, v in result.items() if k not in names})
@@ -39,7 +40,8 @@ def measured(result: Any, names: Sequence[str]) -> Measured:
     if isinstance(result, Sequence) and not isinstance(result, (str, bytes)) and len(result) == len(names):
         return Measured(tuple(_number(v, n) for v, n in zip(result, names, strict=True)), _NO_METRICS)
     raise ObjectiveError(
-        f"the objective must return {len(names)} values ({_listed(names)}) as a dict or a tuple, got {_shown(result)}"
+        f"the objective must return {len(names)} values ({_listed(names)}) as a dict or a tuple, "
+        f"got {_shown(result)}"
     )
 
 

@@ -81,7 +81,7 @@ class Study(Reading):
             ledger = self._read()
             if not 0 <= number < len(ledger.trials):
                 raise NoTrial(
-                    f"study {self.name!r} has no trial {number}: its numbers are 0 to {len(ledger.trials) - 1}"
+                    f"study {self.name!r} has no trial {number}: it holds {len(ledger.trials)}, from 0 on"
                 )
             handle = self._handles.get(number)
             if handle is None:
@@ -225,4 +225,5 @@ class Study(Reading):
 
     def __repr__(self) -> str:
         ledger = self.cursor.fold.ledger
-        return f"Study({self.name!r}, {len(ledger.trials)} trials, {ledger.states[TrialState.COMPLETE]} complete)"
+        complete = ledger.states[TrialState.COMPLETE]
+        return f"Study({self.name!r}, {len(ledger.trials)} trials, {complete} complete)"

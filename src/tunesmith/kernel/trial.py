@@ -120,7 +120,7 @@ class TrialHandle:
 
     @property
     def should_stop(self) -> bool:
-        """Whether the scheduler wants the trial to end or pause. Inside a run, `report` sees to it by itself."""
+        """Whether the scheduler wants the trial to end or pause; inside a run, `report` sees to it."""
         return self._decision is not Decision.CONTINUE
 
     def suggest_float(
@@ -184,7 +184,8 @@ class TrialHandle:
         if name not in self._proposed:
             raise ObjectiveError(
                 f"parameter {name!r} is not among the active ones of the declared space "
-                f"({', '.join(map(repr, self._proposed))}): declare it, or leave space= out to define it by running"
+                f"({', '.join(map(repr, self._proposed))}): declare it, or leave space= out to define it "
+                "by running"
             )
         return self._proposed[name]
 
@@ -244,7 +245,7 @@ class TrialHandle:
         self._constraints[name] = measured(value, (name,)).values[0]
 
     def save_checkpoint(self, data: bytes | str | Path, step: int | None = None) -> None:
-        """Store a checkpoint: bytes, or the path of a file. A resumed trial, and a child of this one, starts from it.
+        """Store a checkpoint: bytes, or the path of a file. A resumed trial, and its children, start from it.
 
         It is on disk, whole, before this returns; what was stored before stays until then.
         """

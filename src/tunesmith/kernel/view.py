@@ -137,4 +137,5 @@ def _why_none(name: str, ledger: Ledger) -> str:
     if not failed:
         return f"study {name!r} has no complete trial yet ({len(ledger.trials)} trials in all)"
     last = (failed[-1].error or "unknown").strip().splitlines()[-1]
-    return f"study {name!r} has no complete trial: {len(failed)} of {len(ledger.trials)} failed, the last with: {last}"
+    many = f"{len(failed)} of {len(ledger.trials)}"
+    return f"study {name!r} has no complete trial: {many} failed, the last with: {last}"

@@ -85,7 +85,7 @@ def _grown(buffer: NDArray[T]) -> NDArray[T]:
 
 
 def unit_row(space: Space, params: Mapping[str, Any]) -> list[float]:
-    """The unit row of params; NaN for what is inactive, was not asked for, or lies outside the space of today."""
+    """The unit row of params; NaN for what is inactive, was not asked for, or lies outside the space now."""
     row = [math.nan] * len(space.dims)
     found: dict[str, Any] = {}
     for parameter in space.parameters:

@@ -35,9 +35,9 @@ class Ledger:
     """
 
     __slots__ = (
-        "_best_rank",
-        "_open", "best", "checkpoints", "chosen", "domains", "finished", "n_trials", "notes", "paused", "position", "problem",
-        "running", "signs", "since_best", "space", "states", "trials", "waiting",
+        "_best_rank", "_open", "best", "checkpoints", "chosen", "domains", "finished", "n_trials", "notes",
+        "paused", "position", "problem", "running", "signs", "since_best", "space", "states", "trials",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, problem: Problem) -> None:

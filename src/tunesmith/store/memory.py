@@ -115,9 +115,9 @@ class MemoryStore(Store):
         except KeyError:
             raise StudyError(f"there is no study {study} in this store: it was deleted") from None
 
-    def refused(self, study: int) -> list[Event]:
+    def refused(self, study: int) -> Sequence[Event]:
         """The events that came from attempts which no longer held their trials: evidence, never counted."""
-        return list(self._log(study).refused)
+        return tuple(self._log(study).refused)
 
     @staticmethod
     def _lapsed(log: _Log, number: int) -> bool:
