@@ -28,6 +28,7 @@ Bools = NDArray[np.bool_]
 
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _ALONE = 0.5  # the bandwidth of an observation without neighbours
+_CROWD = 128  # among more observations than this gaps lie below the floors, and are not looked for
 
 
 class Kind(Enum):
@@ -99,13 +100,12 @@ class Mixture:
     log_weights: Floats
 
     def log_density(self, points: Floats, active: Bools) -> Floats:
-        """Shape (points,): log density of the columns that each point has. O(points * kernels * columns)."""
-        features, coefficients = [], []
+        """Shape (points,): log density of the columns that each point has. O(points kernels columns)."""
+        features, coefficients = [np.ones((len(points), 1))], [self.log_weights[:, None]]
         for block in self._blocks(points, active):
             features.append(block[0])
             coefficients.append(block[1])
         exponents = np.concatenate(features, axis=1) @ np.concatenate(coefficients, axis=1).T
-        exponents += self.log_weights
         top = exponents.max(axis=1)
         exponents -= top[:, None]
         np.exp(exponents, out=exponents)
@@ -162,7 +162,8 @@ class Mixture:
         precision = sigmas**-2.0
         constant = -0.5 * mus * mus * precision - np.log(sigmas * _normalizer(mus, sigmas)) - _LOG_ROOT_TWO_PI
         found = np.concatenate([-0.5 * precision, mus * precision, constant], axis=1)
-        found[np.isnan(found)] = 0.0
+        unknown = np.isnan(mus)  # the prior, whose density is another block's
+        found[np.concatenate([unknown, unknown, unknown], axis=1)] = 0.0
         return found
 
     def _log_table(self, d: int, axis: Axis, used: NDArray[np.intp]) -> Floats:
@@ -179,19 +180,27 @@ class Mixture:
 
 
 def fit(
-    axes: tuple[Axis, ...], points: Floats, weights: Floats, prior_weight: float, floor: float = 0.03
+    axes: tuple[Axis, ...],
+    points: Floats,
+    weights: Floats,
+    prior_weight: float,
+    floor: float = 0.03,
+    rate: float = 0.2,
 ) -> Mixture:
     """The mixture of observations and the prior. `points` (n, columns), NaN where unknown; `weights` (n,).
 
     A bandwidth is the larger gap to the two neighbours in the column (Bergstra et al. 2011), no less than
-    `floor` of the range and half a cell: a floor that does not shrink is what makes densities of many
-    columns generalise (Watanabe 2023, section 3.4).
+    - `floor` of the range, which does not shrink (Watanabe 2023, section 3.4), and half a cell;
+    - `rate` * n^(-1 / (columns + 4)), at which a joint density of that many columns can be known (Scott 1992,
+      section 6.3): neighbours in one column say nothing of how sparse the others are.
     """
     sigmas = np.full(points.shape, 1.0)
     ordered = [d for d, axis in enumerate(axes) if axis.ordered]
     if ordered and len(points):
-        lowest = np.array([_lowest(axes[d], floor) for d in ordered])
-        sigmas[:, ordered] = np.clip(_gaps(points[:, ordered]), lowest, 1.0)
+        joint = max(floor, rate * len(points) ** (-1.0 / (len(axes) + 4)))
+        lowest = np.array([_lowest(axes[d], joint) for d in ordered])
+        gaps = _gaps(points[:, ordered]) if len(points) <= _CROWD else lowest
+        sigmas[:, ordered] = np.clip(gaps, lowest, 1.0)
     mus = np.concatenate([points, np.full((1, len(axes)), np.nan)])
     sigmas = np.concatenate([sigmas, np.ones((1, len(axes)))])
     with np.errstate(divide="ignore"):
@@ -199,10 +208,8 @@ def fit(
     return Mixture(axes, mus, sigmas, logs)
 
 
-def _lowest(axis: Axis, floor: float) -> float:
-    if axis.edges is None:
-        return floor
-    return max(floor, 0.5 / (len(axis.edges) - 1))
+def _lowest(axis: Axis, joint: float) -> float:
+    return joint if axis.edges is None else max(joint, 0.5 / (len(axis.edges) - 1))
 
 
 def _gaps(points: Floats) -> Floats:

@@ -58,16 +58,16 @@ def _known(row: list[float], tried: tuple[Floats, ...]) -> bool:
             if not len(left):
                 break
         else:
-            if not row or (not isinstance(left, slice) and len(left)):
-                return len(units) > 0
+            return True
     return False
 
 
 def _last_untried(space: Space, rng: np.random.Generator, tried: tuple[Floats, ...]) -> list[float] | None:
     """Random draws keep hitting what was tried, so little is left: list the space. None when nothing is."""
-    grid = grid_of(space, 1)
-    if grid.size > _LISTED:
+    size = space.grid_size
+    if size is None or size > _LISTED:
         return None
+    grid = grid_of(space, 1)
     seen = {tuple(np.nan_to_num(row, nan=-1.0).tolist()) for units in tried for row in units}
     start = int(rng.integers(grid.size))
     for index in range(grid.size):

@@ -20,7 +20,7 @@ from tunesmith._rng import Rng
 from tunesmith.errors import SettingError
 from tunesmith.numeric.hypervolume import reference_point, select
 from tunesmith.numeric.pareto import fronts
-from tunesmith.numeric.parzen import Axis, Kind, fit
+from tunesmith.numeric.parzen import Axis, Kind, Mixture, fit
 from tunesmith.numeric.qmc import Sobol, sobol
 from tunesmith.record.history import STATES, History, pending_units
 from tunesmith.record.trial import TrialState
@@ -57,8 +57,8 @@ class TPESearcher(HistorySearcher):
         gamma: share of trials called good; `max_good`: how many at most.
         candidates, candidates_per_dim: how many points of l are compared.
         floor: least bandwidth, as a share of the range; raise it for noisy objectives.
+        rate: least bandwidth is also rate * n^(-1 / (dims + 4)) of n observations.
         max_bad: how many bad trials are modelled: the latest, the nearly good, and an even sample.
-        multivariate: False models each parameter by itself.
 
     Raises:
         SettingError: for settings out of range.
@@ -67,13 +67,13 @@ class TPESearcher(HistorySearcher):
     handles = Handles(objectives=None)
 
     n_startup: int = 10
-    gamma: float = 0.15
+    gamma: float = 0.1
     max_good: int = 25
     candidates: int = 24
     candidates_per_dim: int = 8
     floor: float = 0.03
-    max_bad: int = 512
-    multivariate: bool = True
+    rate: float = 0.2
+    max_bad: int = 256
 
     def __post_init__(self) -> None:
         _check.integer("n_startup", self.n_startup, 1)
@@ -81,12 +81,14 @@ class TPESearcher(HistorySearcher):
         _check.integer("candidates", self.candidates, 1)
         _check.integer("candidates_per_dim", self.candidates_per_dim, 0)
         _check.integer("max_bad", self.max_bad, 8)
-        for name, value in (("gamma", self.gamma), ("floor", self.floor)):
+        for name, value in (("gamma", self.gamma), ("floor", self.floor), ("rate", self.rate)):
             if not 0.0 < _check.number(name, value) < 1.0:
                 raise SettingError(f"{name} must lie between 0 and 1, got {value!r}")
 
     def ask(self, state: History, ask: Ask) -> Proposal:
         space = ask.space
+        if not space.dims:
+            return Proposal([])
         layout = _layout(space)
         rng = ask.rng.generator("tpe")
         if state.n < self.n_startup:
@@ -114,39 +116,22 @@ class TPESearcher(HistorySearcher):
         bad = np.concatenate([units[split.bad], liars])
         bad_weights = np.concatenate([split.bad_weights, np.ones(len(liars))])
         count = self.candidates + self.candidates_per_dim * len(layout.axes)
-        if self.multivariate:
-            groups = [list(range(len(layout.axes)))]
-        else:
-            groups = [[d] for d in range(len(layout.axes))]
-        rows = np.empty((count, len(layout.axes)))
-        for columns in groups:
-            axes = tuple(layout.axes[d] for d in columns)
-            good = fit(axes, units[split.good][:, columns], split.weights, split.prior_weight, self.floor)
-            worse = fit(axes, bad[:, columns], bad_weights, 1.0, self.floor)
-            points = good.sample(rng, count)
-            active = layout.active(points) if self.multivariate else np.ones(points.shape, dtype=np.bool_)
-            score = good.log_density(points, active) - worse.log_density(points, active)
-            if split.feasible is not None and split.infeasible is not None:
-                score = self._constrained(split, units[:, columns], axes, points, active, score)
-            rows[:, columns] = points[np.argsort(-score, kind="stable")]
-        yield from (row.tolist() for row in rows)
+        good = self._fit(layout, units[split.good], split.weights, split.prior_weight)
+        worse = self._fit(layout, bad, bad_weights, 1.0)
+        points = good.sample(rng, count)
+        active = layout.active(points)
+        score = good.log_density(points, active) - worse.log_density(points, active)
+        if split.feasible is not None and split.infeasible is not None:
+            # c-TPE: the product of 1 / (gamma + (1 - gamma) g / l) over the objective and feasibility.
+            kept = self._fit(layout, units[split.feasible], np.ones(len(split.feasible)), 1.0)
+            broken = self._fit(layout, units[split.infeasible], np.ones(len(split.infeasible)), 1.0)
+            ratio = kept.log_density(points, active) - broken.log_density(points, active)
+            score = _relative(score, split.share) + _relative(ratio, split.feasible_share)
+        for place in np.argsort(-score, kind="stable"):
+            yield points[place].tolist()
 
-    def _constrained(
-        self,
-        split: _Split,
-        units: Floats,
-        axes: tuple[Axis, ...],
-        points: Floats,
-        active: Bools,
-        score: Floats,
-    ) -> Floats:
-        """c-TPE: the product of 1 / (gamma + (1 - gamma) g / l) over the objective and feasibility."""
-        if split.feasible is None or split.infeasible is None:
-            return score
-        kept = fit(axes, units[split.feasible], np.ones(len(split.feasible)), 1.0, self.floor)
-        broken = fit(axes, units[split.infeasible], np.ones(len(split.infeasible)), 1.0, self.floor)
-        ratio = kept.log_density(points, active) - broken.log_density(points, active)
-        return _relative(score, split.share) + _relative(ratio, split.feasible_share)
+    def _fit(self, layout: _Layout, points: Floats, weights: Floats, prior_weight: float) -> Mixture:
+        return fit(layout.axes, points, weights, prior_weight, self.floor, self.rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,22 +150,25 @@ class _Split:
 
 
 def _split(history: History, settings: TPESearcher) -> _Split:
-    rows = history.latest if (history.states == _PAUSED).any() else np.arange(history.n)
+    losses, violations, steps, states = history.losses, history.violations, history.steps, history.states
+    rows = np.arange(history.n)
+    if (states == _PAUSED).any():  # a trial that went on is known by its last row
+        rows = history.latest
+        losses, violations, steps, states = losses[rows], violations[rows], steps[rows], states[rows]
     n = len(rows)
-    losses, violations = history.losses[rows], history.violations[rows]
-    regular = (history.states[rows] == _COMPLETE) & ~(violations > 0.0)
+    broken = violations > 0.0
+    regular = (states == _COMPLETE) & ~broken
     single = losses.shape[1] == 1
     count = min(math.ceil(settings.gamma * n), settings.max_good if single else 2 * settings.max_good)
     nearly = settings.max_bad // 4
     if single:
-        leaders = _leaders(losses[:, 0], regular, violations, history.steps[rows], count + nearly)
+        leaders = _leaders(losses[:, 0], regular, violations, steps, count + nearly)
     else:
-        leaders = _front_leaders(losses, regular, violations, history.steps[rows], count)
+        leaders = _front_leaders(losses, regular, violations, steps, count)
     good = leaders[:count]
     weights, prior_weight = _improvements(losses[:, 0], regular, leaders, len(good), single)
     bad, bad_weights = _bad_sample(n, good, leaders[count:], settings.max_bad)
     split = _Split(rows[good], weights, prior_weight, len(good) / n, rows[bad], bad_weights)
-    broken = violations > 0.0
     if not broken.any() or broken.all():
         return split
     half = settings.max_bad // 2
