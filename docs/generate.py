@@ -1,4 +1,4 @@
-"""The tables of the pages, written from the code: `python -m docs.generate` rewrites what lies between markers.
+"""The tables of the pages, from the code: `python -m docs.generate` rewrites what lies between markers.
 
 `--check` changes nothing and exits with 1 when a table is out of date.
 """
@@ -76,7 +76,11 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def searchers() -> str:
     """All searchers with a name."""
-    rows = [(f"`{n}`", intent(k), takes(k.handles)) for n, k in _named(presets.SEARCHERS).items() if issubclass(k, Searcher)]
+    rows = [
+        (f"`{n}`", intent(k), takes(k.handles))
+        for n, k in _named(presets.SEARCHERS).items()
+        if issubclass(k, Searcher)
+    ]
     return _table(("searcher", "what it does", "takes"), rows)
 
 
@@ -95,15 +99,17 @@ def _kinds(package: str, base: type[Any]) -> dict[str, type[Any]]:
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         if module.name.startswith("_"):
             continue
-        for name, kind in vars(importlib.import_module(f"{package}.{module.name}")).items():
-            if inspect.isclass(kind) and issubclass(kind, base) and not inspect.isabstract(kind):
-                found[name] = kind
+        things = vars(importlib.import_module(f"{package}.{module.name}"))
+        kinds = {name: thing for name, thing in things.items() if inspect.isclass(thing)}
+        found |= {n: k for n, k in kinds.items() if issubclass(k, base) and not inspect.isabstract(k)}
     return found
 
 
 def stores() -> str:
     """All stores."""
-    return _table(("store", "what it is"), [(f"`{n}`", intent(k)) for n, k in _kinds("tunesmith.store", Store).items()])
+    return _table(
+        ("store", "what it is"), [(f"`{n}`", intent(k)) for n, k in _kinds("tunesmith.store", Store).items()]
+    )
 
 
 def executors() -> str:
@@ -148,7 +154,9 @@ def main() -> int:
             if "--check" not in sys.argv:
                 page.write_text(fresh, encoding="utf-8")
     for page in stale:
-        sys.stdout.write(f"{page.relative_to(ROOT)} {'is out of date' if '--check' in sys.argv else 'was rewritten'}\n")
+        sys.stdout.write(
+            f"{page.relative_to(ROOT)} {'is out of date' if '--check' in sys.argv else 'was rewritten'}\n"
+        )
     return 1 if stale and "--check" in sys.argv else 0
 
 

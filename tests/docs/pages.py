@@ -1,8 +1,9 @@
 """Pages as programs: every fenced block of a page, run in order in one interpreter, in an empty folder.
 
-A ```python block is run. A ```python file=train.py block is written to that file. A ```sh block is run by the
-shell. A ```text block right after one of them is what it must print, on both streams: `…` stands for anything
-within a line, and a line of nothing but `…` for any number of lines. A ```python no-run block is only compiled.
+A ```python block is run. A ```python file=train.py block is written to that file. A ```sh block is run by
+the shell. A ```text block right after one of them is what it must print, on both streams: `…` stands for
+anything within a line, and a line of nothing but `…` for any number of lines. A ```python no-run block is
+compiled only.
 """
 
 import os
@@ -108,8 +109,11 @@ def run(page: Path, folder: Path) -> list[tuple[Block, str]]:
 
 def agrees(promised: str, printed: str) -> bool:
     """Whether the printed lines are the promised ones, `…` standing for anything."""
-    lines = [
-        r"(?:[^\n]*\n)*" if line.strip() == "…" else "[^\n]*".join(map(re.escape, line.rstrip().split("…"))) + r"[ ]*\n"
-        for line in promised.strip("\n").splitlines()
-    ]
-    return re.fullmatch("".join(lines), printed.strip("\n") + "\n") is not None
+    pattern = "".join(map(_pattern, promised.strip("\n").splitlines()))
+    return re.fullmatch(pattern, printed.strip("\n") + "\n") is not None
+
+
+def _pattern(line: str) -> str:
+    if line.strip() == "…":
+        return r"(?:[^\n]*\n)*"
+    return r"[^\n]*".join(map(re.escape, line.rstrip().split("…"))) + r" *\n"

@@ -1,4 +1,4 @@
-"""What the pages say is so: their code runs, and prints what is written under it; their links lead somewhere."""
+"""What the pages say is so: code runs and prints what is written under it, links lead somewhere."""
 
 import re
 import subprocess
@@ -22,7 +22,9 @@ def test_every_block_runs_and_prints_what_is_written_under_it(page: Path, tmp_pa
             )
 
 
-@pytest.mark.parametrize("page", [*pages(), *sorted((ROOT / "docs/decisions").glob("*.md"))], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*pages(), *sorted((ROOT / "docs/decisions").glob("*.md"))], ids=lambda page: page.name
+)
 def test_links_lead_to_files_that_exist(page: Path) -> None:
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
@@ -30,7 +32,11 @@ def test_links_lead_to_files_that_exist(page: Path) -> None:
 
 def test_generated_tables_are_current() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "docs.generate", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "docs.generate", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}run `python -m docs.generate`"
 

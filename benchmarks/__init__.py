@@ -1,0 +1,1 @@
+"""Tunesmith beside its peers, on the machine at hand: `python -m benchmarks`."""
