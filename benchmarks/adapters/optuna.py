@@ -56,8 +56,8 @@ def prepare(store: str, folder: str, n: int) -> None:
         event.remove(Engine, "connect", unsynced)
 
 
-def reopen(store: str, folder: str) -> float:
-    return _load(store, folder).best_value
+def reopen(store: str, folder: str) -> Any:
+    return _load(store, folder)
 
 
 def make(store: str, folder: str) -> None:

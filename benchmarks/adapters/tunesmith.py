@@ -34,8 +34,8 @@ def prepare(store: str, folder: str, n: int) -> None:  # noqa: ARG001
         ts.tune(_three, n_trials=n, searcher="random", seed=0, name=STUDY, storage=fast)
 
 
-def reopen(store: str, folder: str) -> float:  # noqa: ARG001
-    return ts.load_study(STUDY, storage=_path(folder)).best_value
+def reopen(store: str, folder: str) -> Any:  # noqa: ARG001
+    return ts.load_study(STUDY, storage=_path(folder))
 
 
 def make(store: str, folder: str) -> None:  # noqa: ARG001
