@@ -44,15 +44,14 @@ def select(losses: Floats, reference: Floats, count: int) -> Indices:
     bounds = np.array([_box(row, reference) for row in losses])  # gains before anything is chosen
     fresh = np.zeros(len(losses), dtype=np.intp)  # how many were chosen when the bound was computed
     chosen: list[int] = []
-    volume = 0.0
     while len(chosen) < count:
         best = int(np.argmax(bounds))
         if fresh[best] < len(chosen):
-            bounds[best] = hypervolume(losses[[*chosen, best]], reference) - volume
+            row = losses[best]  # its box, less what the chosen cover of it
+            bounds[best] = _box(row, reference) - hypervolume(np.maximum(losses[chosen], row), reference)
             fresh[best] = len(chosen)
             continue
         chosen.append(best)
-        volume += float(bounds[best])
         bounds[best] = -np.inf
     return np.array(chosen, dtype=np.intp)
 

@@ -50,8 +50,9 @@ def _planar(losses: Floats) -> Bools:
     if losses.shape[1] == 1:
         stands = a == a[0]
     else:
-        for i in np.flatnonzero(~stands):  # equal to the row before, which stands: so does it
-            stands[i] = i > 0 and stands[i - 1] and a[i] == a[i - 1] and b[i] == b[i - 1]
+        same = (a[1:] == a[:-1]) & (b[1:] == b[:-1])
+        for i in np.flatnonzero(same) + 1:
+            stands[i] = stands[i - 1]
     found = np.zeros(len(order), dtype=np.bool_)
     found[order] = stands
     return found

@@ -50,7 +50,7 @@ class TPESearcher(HistorySearcher):
     jointly; a trial says nothing of parameters it did not have, so that branches share what they share.
     Failed, pending and infeasible trials count as bad, stopped and paused ones rank after completed ones by
     how far they came. Finite spaces are not sampled twice. O(min(n, max_bad) * dims * candidates) an ask,
-    flat from max_bad trials on (several objectives: O(n log n)).
+    flat from max_bad trials on; two objectives add O(n log n) for their fronts, paused trials O(n).
 
     Args:
         n_startup: trials observed before the model is used; until then points of a scrambled Sobol sequence.
@@ -159,7 +159,7 @@ def _split(history: History, settings: TPESearcher) -> _Split:
     broken = violations > 0.0
     regular = (states == _COMPLETE) & ~broken
     single = losses.shape[1] == 1
-    count = min(math.ceil(settings.gamma * n), settings.max_good if single else 2 * settings.max_good)
+    count = min(math.ceil(settings.gamma * n), settings.max_good)
     nearly = settings.max_bad // 4
     if single:
         leaders = _leaders(losses[:, 0], regular, violations, steps, count + nearly)
