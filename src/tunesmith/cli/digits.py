@@ -89,7 +89,7 @@ def _accuracy(params: Mapping[str, Any], pixels: Any, digits: Any, others: Any, 
 
 
 def pipeline(params: Mapping[str, Any], pixels: Any) -> Any:
-    """The scikit-learn pipeline that these parameters mean, not fitted; `pixels`: what it will be fitted on."""
+    """The scikit-learn pipeline these parameters mean, not fitted; `pixels`: what it will be fitted on."""
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler, StandardScaler

@@ -45,7 +45,7 @@ def export(name: str | None, kind: str | None, output: Path | None, storage: str
     elif kind == "parquet" and sys.stdout.isatty():
         raise SettingError("parquet is not text: name a file with -o")
     else:
-        click.get_binary_stream("stdout").write(data)
+        click.echo(data, nl=False)
 
 
 def _csv(rows: list[dict[str, Any]]) -> bytes:

@@ -46,8 +46,8 @@ def plain(lines: Sequence[Line]) -> list[str]:
 
 def _header(snapshot: Snapshot, width: int) -> Line:
     """`study demo ━━━━━╸━━━━ 23/48  ETA 0:42  2 running  1 failed  3 stopped`; narrow, the end goes."""
-    name = clip(snapshot.name, max(8, width // 3))
     count = f"{snapshot.done}/{snapshot.total}" if snapshot.total else plural(snapshot.done, "trial")
+    name = clip(snapshot.name, min(max(8, width // 3), max(0, width - len(count) - 2)))
     extras = [Piece("ETA " + (clock(snapshot.eta) if snapshot.eta is not None else "-:--"), "cyan")]
     if not snapshot.total:
         extras = []

@@ -20,10 +20,11 @@ def sparkline(values: Sequence[float], width: int) -> str:
     if not finite:
         return " " * len(shown)
     low, high = min(finite), max(finite)
-    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
-    if not math.isfinite(scale) or not math.isfinite(high - low):
-        scale = 0.0
-    return "".join(_BLOCKS[round((v - low) * scale)] if math.isfinite(v) else " " for v in shown)
+    span = high / 2 - low / 2  # halves, for the whole may be more than a float holds
+    top = len(_BLOCKS) - 1
+    heights = [(v / 2 - low / 2) / span if span else 0.0 for v in finite]
+    blocks = iter(_BLOCKS[round(height * top)] for height in heights)
+    return "".join(next(blocks) if math.isfinite(v) else " " for v in shown)
 
 
 def thinned(values: Sequence[float], width: int) -> list[float]:
