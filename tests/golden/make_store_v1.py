@@ -22,7 +22,7 @@ from tunesmith.record.event import (
     Reported,
     Resumed,
     Suggested,
-)  # fmt: skip
+)
 from tunesmith.record.problem import Direction, Fidelity, Objective, Problem, StudySpec
 from tunesmith.record.trial import Source, TrialState
 from tunesmith.space.domain import Categorical, Float, Int
@@ -54,7 +54,13 @@ BATCHES = [
     ],
     [
         Created(
-            1, 0, params={"lr": 0.01}, source=Source.QUEUE, fixed={"lr": 0.01}, memo={"g": 1}, parent=0,
+            1,
+            0,
+            params={"lr": 0.01},
+            source=Source.QUEUE,
+            fixed={"lr": 0.01},
+            memo={"g": 1},
+            parent=0,
             at=4.0,
         )
     ],
@@ -64,8 +70,13 @@ BATCHES = [
     [Resumed(0, 2, worker="w2", budget=3, at=9.0), Reported(0, 2, step=3, values=(0.75, 11.0), at=10.0)],
     [
         Finished(
-            0, 2, state=TrialState.COMPLETE, values=(0.8, 10.5), constraints={"c": -0.5},
-            user_attrs={"tag": "a\0'\""}, at=11.0,
+            0,
+            2,
+            state=TrialState.COMPLETE,
+            values=(0.8, 10.5),
+            constraints={"c": -0.5},
+            user_attrs={"tag": "a\0'\""},
+            at=11.0,
         )
     ],
     [
@@ -77,7 +88,7 @@ BATCHES = [
         Finished(3, 1, state=TrialState.STOPPED, values=(float("-inf"), -0.0), at=15.0),
     ],
     [Created(4, 1, params=PARAMS, worker="w3", at=16.0)],
-]  # fmt: skip
+]
 LATE = Finished(0, 1, state=TrialState.COMPLETE, values=(0.1, 1.0), at=20.0)
 
 

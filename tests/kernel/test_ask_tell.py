@@ -41,7 +41,9 @@ def test_a_batch_is_asked_at_once():
     assert study.replay().identical
 
 
-@pytest.mark.parametrize("value", [1, 1.0, np.float64(1.0), np.float32(1.0), np.int64(1), np.array(1.0), {"value": 1}])
+@pytest.mark.parametrize(
+    "value", [1, 1.0, np.float64(1.0), np.float32(1.0), np.int64(1), np.array(1.0), {"value": 1}]
+)
 def test_what_a_value_may_be(value):
     study = study_of()
     assert study.tell(study.ask(), value).values == (1.0,)
@@ -135,7 +137,9 @@ def test_enqueue_whole_part_and_wrong():
 def test_enqueue_in_a_define_by_run_study_is_what_the_objective_gets():
     study = study_of(None)
     study.enqueue({"x": 0.25, "kind": "b"})
-    study.optimize(lambda t: t.suggest_float("x", 0, 1) + (t.suggest_categorical("kind", ["a", "b"]) == "a"), 2)
+    study.optimize(
+        lambda t: t.suggest_float("x", 0, 1) + (t.suggest_categorical("kind", ["a", "b"]) == "a"), 2
+    )
     assert dict(study.trials[0].params) == {"x": 0.25, "kind": "b"}
     assert study.trials[0].value == 0.25
     assert study.replay().identical
@@ -143,7 +147,9 @@ def test_enqueue_in_a_define_by_run_study_is_what_the_objective_gets():
 
 def test_imported_trials_count_and_are_learnt_from():
     study = study_of(searcher="tpe")
-    record = study.add_trial({"x": 0.5, "n": 3, "kind": "b"}, -1.0, reports={1: 5.0, 2: 3.0}, user_attrs={"run": "old"})
+    record = study.add_trial(
+        {"x": 0.5, "n": 3, "kind": "b"}, -1.0, reports={1: 5.0, 2: 3.0}, user_attrs={"run": "old"}
+    )
     assert (record.source, record.value, record.step) == ("import", -1.0, 2)
     failed = study.add_trial({"x": 0.1, "n": 3, "kind": "b"}, state="FAILED", error="boom")
     assert failed.state is ts.TrialState.FAILED
@@ -240,7 +246,11 @@ def test_labelled_objects_come_back_as_objects():
 
     class Conv: ...
 
-    study = study_of({"layer": [Linear, Conv], "act": ts.Categorical({"relu": abs, "none": None})}, name="nn", storage=ts.MemoryStore())
+    study = study_of(
+        {"layer": [Linear, Conv], "act": ts.Categorical({"relu": abs, "none": None})},
+        name="nn",
+        storage=ts.MemoryStore(),
+    )
     for trial in study.ask(8):
         assert trial["layer"] in (Linear, Conv)
         assert trial["act"] in (abs, None)

@@ -17,7 +17,9 @@ def test_asha_really_stops_an_objective():
             trial.report(trial["x"] + 1 / epoch, step=epoch)
         return trial["x"]
 
-    study = ts.tune(objective, SPACE, n_trials=40, scheduler="asha", fidelity=EPOCHS, searcher="random", seed=0)
+    study = ts.tune(
+        objective, SPACE, n_trials=40, scheduler="asha", fidelity=EPOCHS, searcher="random", seed=0
+    )
     stopped = [t for t in study.trials if t.state is ts.TrialState.STOPPED]
     assert len(stopped) > 10
     assert len(steps) < 40 * 9 * 0.6
@@ -33,7 +35,9 @@ def test_asha_stops_an_objective_that_swallows_everything():
                 return 0.0
         return trial["x"]
 
-    study = ts.tune(objective, SPACE, n_trials=30, scheduler="asha", fidelity=EPOCHS, searcher="random", seed=0)
+    study = ts.tune(
+        objective, SPACE, n_trials=30, scheduler="asha", fidelity=EPOCHS, searcher="random", seed=0
+    )
     stopped = [t for t in study.trials if t.state is ts.TrialState.STOPPED]
     assert len(stopped) > 5
     assert all(t.value != 0.0 for t in study.trials)
@@ -47,7 +51,9 @@ def test_a_generator_is_paused_and_goes_on_in_memory():
         for epoch in range(1, 10):
             yield trial["x"] + 1 / epoch
 
-    study = ts.tune(objective, SPACE, n_trials=20, scheduler="asha", fidelity=EPOCHS, searcher="random", seed=1)
+    study = ts.tune(
+        objective, SPACE, n_trials=20, scheduler="asha", fidelity=EPOCHS, searcher="random", seed=1
+    )
     assert sorted(started) == sorted(set(started)), "a paused trial has started anew"
     assert any(t.attempt > 1 and t.step == 9 for t in study.trials)
     for trial in study.trials:
@@ -64,7 +70,14 @@ def test_a_generator_that_was_lost_runs_again_and_reports_no_step_twice():
             seen[trial.number] = seen.get(trial.number, 0) + 1
 
     store = ts.MemoryStore()
-    options = dict(scheduler="asha", fidelity=EPOCHS, searcher="random", seed=1, storage=store, name="lost")
+    options = {
+        "scheduler": "asha",
+        "fidelity": EPOCHS,
+        "searcher": "random",
+        "seed": 1,
+        "storage": store,
+        "name": "lost",
+    }
     study = ts.tune(objective, SPACE, n_trials=12, **options)
     again = ts.tune(objective, SPACE, n_trials=40, **options)  # a new worker: nothing is parked in it
     assert len(again.trials) == 40
@@ -132,6 +145,8 @@ def test_a_hundred_paused_generators_are_not_all_kept():
         for epoch in range(1, 10):
             yield trial.number + 1 / epoch
 
-    study = ts.tune(objective, SPACE, n_trials=60, scheduler="asha", fidelity=EPOCHS, searcher="random", seed=0)
+    study = ts.tune(
+        objective, SPACE, n_trials=60, scheduler="asha", fidelity=EPOCHS, searcher="random", seed=0
+    )
     for trial in study.trials:
         assert [r.step for r in trial.reports] == list(range(1, trial.step + 1))

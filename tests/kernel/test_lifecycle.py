@@ -19,15 +19,31 @@ def store(request, tmp_path):
     return ts.MemoryStore() if request.param == "memory" else ts.SQLiteStore(tmp_path / "studies.db")
 
 
-@pytest.mark.parametrize("searcher", [
-    "manual", "grid", "random", "qmc", "tpe", ts.GridSearcher(resolution=3, shuffle=True), ts.QMCSearcher(scramble=False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "searcher",
+    [
+        "manual",
+        "grid",
+        "random",
+        "qmc",
+        "tpe",
+        ts.GridSearcher(resolution=3, shuffle=True),
+        ts.QMCSearcher(scramble=False),
+    ],
+)
 @pytest.mark.parametrize("scheduler", ["none", "asha", ts.ASHA(promotion=True, eta=2)])
 def test_settings_survive_loading_by_name(searcher, scheduler, store):
     made = ts.create_study(
-        SPACE, searcher=searcher, scheduler=scheduler, fidelity=ts.Fidelity("epoch", 1, 9), name="one", storage=store,
-        objectives={"a": "maximize"}, seed=7, n_trials=9,
-    )  # fmt: skip
+        SPACE,
+        searcher=searcher,
+        scheduler=scheduler,
+        fidelity=ts.Fidelity("epoch", 1, 9),
+        name="one",
+        storage=store,
+        objectives={"a": "maximize"},
+        seed=7,
+        n_trials=9,
+    )
     loaded = ts.load_study("one", storage=store)
     assert loaded.spec == made.spec
     assert loaded.cursor.searcher == made.cursor.searcher
@@ -48,7 +64,7 @@ def test_any_holder_may_ask_and_tell(store):
 
 
 def test_resuming_continues_the_same_search(store, capsys):
-    options = dict(searcher="tpe", seed=3, name="resumed", storage=store)
+    options = {"searcher": "tpe", "seed": 3, "name": "resumed", "storage": store}
     ts.tune(by_x, SPACE, n_trials=6, **options)
     study = ts.tune(by_x, SPACE, n_trials=14, **options)
     assert len(study.trials) == 14
@@ -59,16 +75,19 @@ def test_resuming_continues_the_same_search(store, capsys):
     assert len(ts.tune(by_x, SPACE, n_trials=14, **options).trials) == 14
 
 
-@pytest.mark.parametrize(("change", "word"), [
-    ({"space": {"x": ts.Float(0.0, 2.0), "n": ts.Int(1, 4)}}, "space"),
-    ({"space": None}, "space"),
-    ({"direction": "maximize"}, "objectives"),
-    ({"objectives": {"a": "minimize", "b": "minimize"}}, "objectives"),
-    ({"seed": 4}, "seed"),
-    ({"searcher": "random"}, "searcher"),
-    ({"scheduler": "asha"}, "scheduler"),
-    ({"fidelity": ts.Fidelity("epoch", 1, 9)}, "fidelity"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"space": {"x": ts.Float(0.0, 2.0), "n": ts.Int(1, 4)}}, "space"),
+        ({"space": None}, "space"),
+        ({"direction": "maximize"}, "objectives"),
+        ({"objectives": {"a": "minimize", "b": "minimize"}}, "objectives"),
+        ({"seed": 4}, "seed"),
+        ({"searcher": "random"}, "searcher"),
+        ({"scheduler": "asha"}, "scheduler"),
+        ({"fidelity": ts.Fidelity("epoch", 1, 9)}, "fidelity"),
+    ],
+)
 def test_resuming_something_else_is_refused_and_nothing_changes(change, word, store):
     base = {"space": SPACE, "searcher": "tpe", "seed": 3, "direction": None}
     ts.tune(by_x, base["space"], n_trials=2, searcher="tpe", seed=3, name="mine", storage=store)
@@ -139,7 +158,9 @@ def test_a_typed_space_gives_configs_and_tries_the_defaults_first(store):
 def test_labelled_objects_survive_a_store_when_the_space_is_given_again(store):
     space = {"layer": ts.Categorical({"small": [1, 2], "big": [3, 4]})}
     ts.tune(lambda t: sum(t["layer"]), space, n_trials=2, searcher="random", seed=0, name="nn", storage=store)
-    study = ts.tune(lambda t: sum(t["layer"]), space, n_trials=5, searcher="random", seed=0, name="nn", storage=store)
+    study = ts.tune(
+        lambda t: sum(t["layer"]), space, n_trials=5, searcher="random", seed=0, name="nn", storage=store
+    )
     assert all(t.state is ts.TrialState.COMPLETE for t in study.trials)
     assert {t.params["layer"] for t in study.trials} <= {"small", "big"}
 

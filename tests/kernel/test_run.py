@@ -198,7 +198,9 @@ def test_returning_nothing_without_a_report_breaks_the_contract():
         study_of().optimize(lambda trial: None, 3)
 
 
-@pytest.mark.parametrize("options", [{"workers": 0}, {"n_trials": 0}, {"retries": -1}, {"timeout": "soon"}, {"timeout": -1}])
+@pytest.mark.parametrize(
+    "options", [{"workers": 0}, {"n_trials": 0}, {"retries": -1}, {"timeout": "soon"}, {"timeout": -1}]
+)
 def test_wrong_arguments_are_refused_before_the_first_trial(options):
     study = study_of()
     with pytest.raises(ts.SettingError):

@@ -7,7 +7,14 @@ from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.qmc import QMCSearcher
 from tunesmith.search.random import RandomSearcher
 from tunesmith.search.tpe import TPESearcher
-from tunesmith.testing.searcher_laws import FIDELITY, SCHEDULERS, WORKERS, able, check_all, check_fresh_process
+from tunesmith.testing.searcher_laws import (
+    FIDELITY,
+    SCHEDULERS,
+    WORKERS,
+    able,
+    check_all,
+    check_fresh_process,
+)
 from tunesmith.testing.simulate import ALL_FAULTS, simulate, write_log
 from tunesmith.testing.zoo import programs, zoo
 
@@ -26,9 +33,16 @@ def test_everything_with_everything(searcher, scheduler, workers, tmp_path):
             continue
         for seed in range(5):
             run = simulate(
-                searcher, space, objective=programs().get(name), scheduler=scheduler, workers=workers, seed=seed,
-                fidelity=FIDELITY, n_trials=20, faults=ALL_FAULTS,
-            )  # fmt: skip
+                searcher,
+                space,
+                objective=programs().get(name),
+                scheduler=scheduler,
+                workers=workers,
+                seed=seed,
+                fidelity=FIDELITY,
+                n_trials=20,
+                faults=ALL_FAULTS,
+            )
             check_all(run)
             paths.append(tmp_path / f"{len(paths)}.jsonl")
             write_log(paths[-1], run)

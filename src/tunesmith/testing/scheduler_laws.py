@@ -32,7 +32,7 @@ FIDELITY = Fidelity("epoch", 1, 27, 3)
 
 
 def _answers(fold: Fold) -> tuple[Any, ...]:
-    """All that a scheduler can be asked at one position: its plan, and what it thinks of each running trial."""
+    """All that a scheduler can be asked at one position: its plan, and a decision on each running trial."""
     ledger = fold.ledger
     plan = fold.scheduler.plan(fold.schedule_state, len(ledger.trials))
     running = [ledger.running[number] for number in sorted(ledger.running) if ledger.running[number].reports]
@@ -117,12 +117,21 @@ def check_all(simulation: Simulation) -> None:
 
 
 @lru_cache(maxsize=64)
-def _simulated(scheduler: Scheduler[Any], workers: int, seed: int, faulty: bool, objectives: int) -> Simulation:
+def _simulated(
+    scheduler: Scheduler[Any], workers: int, seed: int, faulty: bool, objectives: int
+) -> Simulation:
     return simulate(
-        RandomSearcher(), _space(), scheduler=scheduler, workers=workers, seed=seed, fidelity=FIDELITY, n_trials=30,
-        objectives={f"goal{i}": "maximize" if i else "minimize" for i in range(objectives)}, watch=False,
+        RandomSearcher(),
+        _space(),
+        scheduler=scheduler,
+        workers=workers,
+        seed=seed,
+        fidelity=FIDELITY,
+        n_trials=30,
+        objectives={f"goal{i}": "maximize" if i else "minimize" for i in range(objectives)},
+        watch=False,
         faults=ALL_FAULTS if faulty else NO_FAULTS,
-    )  # fmt: skip
+    )
 
 
 def _space() -> Space:

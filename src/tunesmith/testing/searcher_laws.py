@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,8 +31,17 @@ from tunesmith.schedule.none import NoScheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.space import Space
 from tunesmith.testing.simulate import (
-    ALL_FAULTS, Faults, Order, Simulation, answer_of, diverged, next_ask, simulate, through_json, write_log,
-)  # fmt: skip
+    ALL_FAULTS,
+    Faults,
+    Order,
+    Simulation,
+    answer_of,
+    diverged,
+    next_ask,
+    simulate,
+    through_json,
+    write_log,
+)
 from tunesmith.testing.toys import blend
 from tunesmith.testing.zoo import programs, zoo
 
@@ -51,7 +59,7 @@ def check_fold(simulation: Simulation, full: int = 6) -> None:
     over the log, also by a fold of their own that is asked nothing before.
     """
     seed = simulation.spec.seed
-    events = [replace(event, at=event.at + 1e6) for event in through_json(simulation.events)]
+    events = [event._replace(at=event.at + 1e6) for event in through_json(simulation.events)]
     wanted = simulation.proposals
     walker = simulation.fold(0)
     done = 0
@@ -63,14 +71,18 @@ def check_fold(simulation: Simulation, full: int = 6) -> None:
     for position in _spread(sorted(wanted), full):
         fold = simulation.fold(position)
         answer = answer_of(fold.searcher, fold.search_state, next_ask(fold, seed))
-        assert answer == wanted[position], f"folded without being asked, another proposal at position {position}"
+        assert answer == wanted[position], (
+            f"folded without being asked, another proposal at position {position}"
+        )
 
 
 def check_purity(simulation: Simulation) -> None:
     """States are values: asked again after all that came later, even backwards, they answer as they did."""
     for held in reversed(simulation.held):
         again = answer_of(simulation.searcher, held.state, held.ask)
-        assert again == held.answer, f"the state of position {held.position} has changed, or asking changes it"
+        assert again == held.answer, (
+            f"the state of position {held.position} has changed, or asking changes it"
+        )
 
 
 def check_domain(simulation: Simulation) -> None:
@@ -104,7 +116,9 @@ def check_replay(simulation: Simulation) -> None:
     assert numbers == list(range(len(numbers)))
     from tunesmith.kernel.replay import replay
 
-    result = replay(through_json(simulation.events), simulation.spec, simulation.searcher, simulation.scheduler)
+    result = replay(
+        through_json(simulation.events), simulation.spec, simulation.searcher, simulation.scheduler
+    )
     assert result.identical, f"trial {result.diverged_at} does not come out again"
 
 
@@ -124,9 +138,13 @@ def check_fresh_process(paths: Sequence[Path]) -> None:
     )
     environment = {**os.environ, "PYTHONHASHSEED": "77"}
     done = subprocess.run(
-        [sys.executable, "-c", code], input=json.dumps([str(path) for path in paths]),
-        capture_output=True, text=True, env=environment, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        input=json.dumps([str(path) for path in paths]),
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     for path, positions in zip(paths, json.loads(done.stdout), strict=True):
         assert not positions, f"a fresh process proposes otherwise at {positions} of {path}"
@@ -158,9 +176,15 @@ def _in_zoo(searcher: Searcher[Any], name: str, n_trials: int) -> Simulation:
     place = list(_ZOO).index(name)
     scheduler = SCHEDULERS[(place // 3) % 3]
     return simulate(
-        searcher, _ZOO[name], scheduler=scheduler, workers=WORKERS[place % 3], seed=place, n_trials=n_trials,
-        fidelity=None if place % 4 == 0 and scheduler == NoScheduler() else FIDELITY, faults=ALL_FAULTS,
-    )  # fmt: skip
+        searcher,
+        _ZOO[name],
+        scheduler=scheduler,
+        workers=WORKERS[place % 3],
+        seed=place,
+        n_trials=n_trials,
+        fidelity=None if place % 4 == 0 and scheduler == NoScheduler() else FIDELITY,
+        faults=ALL_FAULTS,
+    )
 
 
 class SearcherLaws:
@@ -207,9 +231,14 @@ class SearcherLaws:
         searcher = self.able(None)
         check_all(
             simulate(
-                searcher, None, objective=_PROGRAMS[program], workers=workers, seed=workers,
-                n_trials=self.n_trials, faults=ALL_FAULTS,
-            )  # fmt: skip
+                searcher,
+                None,
+                objective=_PROGRAMS[program],
+                workers=workers,
+                seed=workers,
+                n_trials=self.n_trials,
+                faults=ALL_FAULTS,
+            )
         )
 
     @pytest.mark.parametrize("order", Order)
@@ -217,18 +246,31 @@ class SearcherLaws:
     def test_any_order_of_completion_is_legal(self, workers: int, order: Order) -> None:
         searcher = self.able(_ZOO["two parents"])
         check_all(
-            simulate(searcher, _ZOO["two parents"], workers=workers, order=order, n_trials=self.n_trials, seed=3)
+            simulate(
+                searcher, _ZOO["two parents"], workers=workers, order=order, n_trials=self.n_trials, seed=3
+            )
         )
 
     @pytest.mark.parametrize(
         "faults",
-        [Faults(fails=1.0), Faults(infeasible=1.0), Faults(infinite=1.0), Faults(lost=1.0), Faults(released=1.0)],
+        [
+            Faults(fails=1.0),
+            Faults(infeasible=1.0),
+            Faults(infinite=1.0),
+            Faults(lost=1.0),
+            Faults(released=1.0),
+        ],
         ids=["fail", "infeasible", "infinite", "lost", "released"],
     )
     def test_it_lives_with_nothing_but_trouble(self, faults: Faults) -> None:
         searcher = self.able(_ZOO["twenty dimensions"])
         found = simulate(
-            searcher, _ZOO["twenty dimensions"], workers=4, n_trials=self.n_trials, faults=faults, fidelity=FIDELITY
+            searcher,
+            _ZOO["twenty dimensions"],
+            workers=4,
+            n_trials=self.n_trials,
+            faults=faults,
+            fidelity=FIDELITY,
         )
         check_all(found)
         created = sum(isinstance(event, Created) for event in found.events)
@@ -242,13 +284,23 @@ class SearcherLaws:
         goals = {f"goal{i}": "maximize" if i == 1 else "minimize" for i in range(count)}
         check_all(
             simulate(
-                searcher, space, objectives=goals, workers=workers, n_trials=self.n_trials, faults=ALL_FAULTS, seed=5,
-            )  # fmt: skip
+                searcher,
+                space,
+                objectives=goals,
+                workers=workers,
+                n_trials=self.n_trials,
+                faults=ALL_FAULTS,
+                seed=5,
+            )
         )
 
     def test_what_it_cannot_do_is_refused_before_the_first_trial(self) -> None:
         searcher = self.made()
-        cases: list[tuple[Space | None, int]] = [(None, 1), (None, 2), *((space, 1) for space in _ZOO.values())]
+        cases: list[tuple[Space | None, int]] = [
+            (None, 1),
+            (None, 2),
+            *((space, 1) for space in _ZOO.values()),
+        ]
         cases += [(_ZOO["one float"], 2), (_ZOO["one float"], 7)]
         for space, count in cases:
             goals = {f"goal{i}": "minimize" for i in range(count)}
@@ -295,6 +347,9 @@ class SearcherLaws:
         if able(searcher, None):
             paths.append(tmp_path / "program.jsonl")
             program = _PROGRAMS["growing program"]
-            write_log(paths[-1], simulate(searcher, None, objective=program, workers=4, faults=ALL_FAULTS, n_trials=12))
+            write_log(
+                paths[-1],
+                simulate(searcher, None, objective=program, workers=4, faults=ALL_FAULTS, n_trials=12),
+            )
         assert not any(map(diverged, paths))
         check_fresh_process(paths)

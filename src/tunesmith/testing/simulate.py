@@ -1,8 +1,8 @@
 """A study run by simulated workers: the real kernel and a real store, but no time, no processes, no chance.
 
-Workers finish in a pseudo-random order, fail, hang, lose their claims and come back as zombies, all by the seed.
-What the study would have proposed at each position of its log is written down, so that any rebuild of it can be
-held against that.
+Workers finish in a pseudo-random order, fail, hang, lose their claims and come back as zombies, all by the
+seed. What the study would have proposed at each position of its log is written down, so that any rebuild of
+it can be held against that.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tunesmith.kernel.measure import measured
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.trial import TrialHandle, decision, ended
 from tunesmith.record.assignment import Assignment, Decision, Start
-from tunesmith.record.codec import decode_event, decode_spec, dumps, encode_event, encode_spec
-from tunesmith.record.event import Event, Released, Reported
+from tunesmith.record.codec import decode_event, decode_spec, dumps, encode_event, encode_spec, loads
+from tunesmith.record.event import Event, Released
 from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
@@ -72,7 +72,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """A study that was simulated: its log, and what it would have proposed or has decided at positions of it."""
+    """A study that was simulated: its log, and what it would have proposed or has decided on its way."""
 
     spec: StudySpec
     searcher: Searcher[Any]
@@ -151,7 +151,9 @@ def _default(count: int) -> Callable[[TrialHandle], Any]:
         return blend(trial.params)
 
     def several(trial: TrialHandle) -> tuple[float, ...]:
-        return tuple(blend({f"{i}/{name}": value for name, value in trial.params.items()}) for i in range(count))
+        return tuple(
+            blend({f"{i}/{name}": value for name, value in trial.params.items()}) for i in range(count)
+        )
 
     return one if count == 1 else several
 
@@ -318,7 +320,9 @@ class _Run:
         if self.held and self.held[-1].position == position:
             return
         ask = next_ask(fold, self.cursor.spec.seed)
-        self.held.append(Held(position, fold.search_state, ask, answer_of(fold.searcher, fold.search_state, ask)))
+        self.held.append(
+            Held(position, fold.search_state, ask, answer_of(fold.searcher, fold.search_state, ask))
+        )
 
 
 def next_ask(fold: Fold, seed: int) -> Ask:
@@ -347,9 +351,14 @@ def proposal_text(proposal: Proposal | None) -> str:
     return "nothing" if proposal is None else dumps([[float(u).hex() for u in proposal.unit], proposal.memo])
 
 
-def through_json(events: Iterable[Event]) -> list[Event]:
-    """The events as they come back from any store that keeps text."""
-    return [decode_event(type(event).__name__, encode_event(event)) for event in events]
+def through_json(events: Iterable[Event], later: float = 0.0) -> list[Event]:
+    """The events as they come back from any store that keeps text, written so many seconds later."""
+    found = []
+    for event in events:
+        body = loads(encode_event(event))
+        body["at"] = event.at + later
+        found.append(decode_event(type(event).__name__, dumps(body)))
+    return found
 
 
 def write_log(path: Path, simulation: Simulation) -> None:
@@ -384,8 +393,3 @@ def diverged(path: Path) -> list[int]:
         if position < len(events):
             fold.advance((events[position],))
     return found
-
-
-def reports_of(events: Iterable[Event]) -> int:
-    """How many steps were run and reported, in all."""
-    return sum(isinstance(event, Reported) for event in events)

@@ -16,7 +16,7 @@ from tunesmith.space import Categorical, Choice, Float, Int, Space
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toy:
-    """An objective, its space, and what can be reached: `best` is the least loss, None with several objectives."""
+    """An objective, its space, and `best`, the least loss (None with several objectives)."""
 
     objective: Callable[[TrialHandle], Any]
     space: Space
@@ -27,7 +27,7 @@ class Toy:
 
 
 def blend(params: Mapping[str, Any]) -> float:
-    """A loss for any params whatever, the same in every process: numbers weigh smoothly, labels by their text."""
+    """A loss for any params, the same in every process: numbers weigh smoothly, labels by their text."""
     total = 0.0
     for name, value in params.items():
         place = zlib.crc32(name.encode()) % 1000 / 1000
@@ -68,7 +68,11 @@ def conditional() -> Toy:
             return 1.0 + float((trial["x"] - 0.5) ** 2)
         return float((trial["x"] - 0.3) ** 2) if model == "b" else 2.0 + trial["n"] / 10
 
-    branches: dict[str, dict[str, Any]] = {"a": {"x": Float(0.0, 1.0)}, "b": {"x": Float(-1.0, 1.0)}, "c": {"n": Int(0, 5)}}
+    branches: dict[str, dict[str, Any]] = {
+        "a": {"x": Float(0.0, 1.0)},
+        "b": {"x": Float(-1.0, 1.0)},
+        "c": {"n": Int(0, 5)},
+    }
     return Toy(objective=objective, space=Space.of({"model": Choice(branches)}))
 
 
@@ -91,7 +95,9 @@ def constrained() -> Toy:
         trial.constraint("sum", 1.0 - trial["x0"] - trial["x1"])
         return float(trial["x0"] ** 2 + trial["x1"] ** 2)
 
-    return Toy(objective=objective, space=Space.of({"x0": Float(-2.0, 2.0), "x1": Float(-2.0, 2.0)}), best=0.5)
+    return Toy(
+        objective=objective, space=Space.of({"x0": Float(-2.0, 2.0), "x1": Float(-2.0, 2.0)}), best=0.5
+    )
 
 
 def failing() -> Toy:
@@ -103,7 +109,9 @@ def failing() -> Toy:
             raise ValueError(f"diverged at {x}")
         return math.nan if x < -2 else x * x + (0.5 if trial["kind"] == "slow" else 0.0)
 
-    return Toy(objective=objective, space=Space.of({"x": Float(-3.0, 3.0), "kind": Categorical(["fast", "slow"])}))
+    return Toy(
+        objective=objective, space=Space.of({"x": Float(-3.0, 3.0), "kind": Categorical(["fast", "slow"])})
+    )
 
 
 def curves(high: int = 27) -> Toy:
@@ -117,7 +125,10 @@ def curves(high: int = 27) -> Toy:
 
     space = Space.of({"x": Float(0.0, 1.0), "rate": Float(0.0, 1.0)})
     return Toy(
-        objective=objective, space=space, best=0.5 * float(high) ** -1.5, fidelity=Fidelity("epoch", 1, high, 3)
+        objective=objective,
+        space=space,
+        best=0.5 * float(high) ** -1.5,
+        fidelity=Fidelity("epoch", 1, high, 3),
     )
 
 

@@ -13,7 +13,7 @@ Program = Callable[[TrialHandle], float]
 
 
 def zoo() -> dict[str, Space]:
-    """Spaces by name, each a different difficulty: kinds, conditions, branches, constraints, beliefs, sizes."""
+    """Spaces by name, each its own difficulty: kinds, conditions, branches, constraints, beliefs, sizes."""
     found = {name: Space.of(parameters) for name, parameters in _FREE.items()}
     for name, (parameters, constraints) in _CONSTRAINED.items():
         found[name] = Space.of(parameters, constraints)
@@ -48,7 +48,10 @@ _FREE: Mapping[str, Mapping[str, Any]] = {
     "int of one value": {"n": Int(7, 7), "x": Float(0.0, 1.0)},
     "nominal": {"kernel": Categorical(["rbf", "poly", "linear"])},
     "ordered": {"batch": Categorical([8, 16, 32, 64, 128], ordered=True), "x": Float(0.0, 1.0)},
-    "odd labels": {"odd": Categorical([None, True, 1, "1", 1.5, "größe", "名前", ""]), "flag": Categorical([False, True])},
+    "odd labels": {
+        "odd": Categorical([None, True, 1, "1", 1.5, "größe", "名前", ""]),
+        "flag": Categorical([False, True]),
+    },
     "constants": {"seed": Constant(3), "x": Float(0.0, 1.0), "name": Constant("net")},
     "chain": {
         "a": Categorical(["on", "off"]),
@@ -70,7 +73,9 @@ _FREE: Mapping[str, Mapping[str, Any]] = {
                     "optimizer": Choice(
                         {
                             "sgd": {
-                                "momentum": Choice({"off": {}, "on": {"beta": Float(0.5, 0.99), "nesterov": [True, False]}})
+                                "momentum": Choice(
+                                    {"off": {}, "on": {"beta": Float(0.5, 0.99), "nesterov": [True, False]}}
+                                )
                             },
                             "adam": {"eps": Float(1e-9, 1e-4, log=True)},
                         }

@@ -1,0 +1,36 @@
+"""One line a method: the laws ship in `tunesmith.testing`."""
+
+from tunesmith.search.grid import GridSearcher
+from tunesmith.search.manual import ManualSearcher
+from tunesmith.search.qmc import QMCSearcher
+from tunesmith.search.random import RandomSearcher
+from tunesmith.search.tpe import TPESearcher
+from tunesmith.testing.searcher_laws import SearcherLaws
+
+
+class TestManual(SearcherLaws):
+    searcher = ManualSearcher
+
+
+class TestGrid(SearcherLaws):
+    searcher = GridSearcher
+
+
+class TestShuffledGrid(SearcherLaws):
+    searcher = GridSearcher(resolution=3, shuffle=True)
+
+
+class TestRandom(SearcherLaws):
+    searcher = RandomSearcher
+
+
+class TestQMC(SearcherLaws):
+    searcher = QMCSearcher
+
+
+class TestHalton(SearcherLaws):
+    searcher = QMCSearcher(sequence="halton", scramble=False)
+
+
+class TestTPE(SearcherLaws):
+    searcher = TPESearcher
