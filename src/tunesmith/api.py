@@ -17,7 +17,7 @@ from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.stop import StopRule
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.trial import TrialHandle
-from tunesmith.record.event import Created, Event, Released
+from tunesmith.record.event import Claimed, Created, Event, Released, Resumed
 from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
@@ -197,9 +197,9 @@ def _handed_over(events: Sequence[Event]) -> list[Event]:
     copied: list[Event] = []
     for event in events:
         if isinstance(event, Released):
-            event = replace(event, worker=holders.get(event.number, event.worker))
-        elif event.claims or isinstance(event, Created):
-            holders[event.number] = getattr(event, "worker", None) or ""
+            event = event._replace(worker=holders.get(event.number, event.worker))
+        elif isinstance(event, Created | Claimed | Resumed):
+            holders[event.number] = event.worker or ""
         copied.append(event)
     return copied
 

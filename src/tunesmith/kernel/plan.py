@@ -10,7 +10,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.kernel.advance import Fold
 from tunesmith.record.assignment import Resume, Start
 from tunesmith.record.codec import dumps, loads
-from tunesmith.record.event import Claimed, Created, Resumed
+from tunesmith.record.event import Claimed, Created, Resumed, becomes
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
 from tunesmith.search._base import Ask, Searcher
@@ -80,14 +80,9 @@ def propose(
         params = view.ledger.space.default_params()
         source = Source.SEARCHER if params is None else Source.DEFAULT
     if params is None:
-        ask = Ask(
-            number=view.number,
-            space=view.ledger.space,
-            pending=view.pending,
-            rng=Rng(view.seed, view.number),
-            budget=budget,
-            parent=None if parent is None else view.ledger.trials[parent],
-        )
+        forebear = None if parent is None else view.ledger.trials[parent]
+        rng = Rng(view.seed, view.number)
+        ask = Ask(view.number, view.ledger.space, view.pending, rng, budget, forebear)
         proposal = view.searcher.ask(view.search_state, ask)
         if proposal is None and fixed is None:
             return None
@@ -98,15 +93,15 @@ def propose(
     return Created(
         view.number,
         0 if claimant.worker is None else 1,
-        at=claimant.at,
-        params=params,
-        source=source,
-        memo=memo,
-        budget=budget,
-        parent=parent,
-        seen=view.ledger.position,
-        worker=claimant.worker,
-        fixed=fixed,
+        params,
+        source,
+        memo,
+        budget,
+        parent,
+        view.ledger.position,
+        claimant.worker,
+        fixed,
+        claimant.at,
     )
 
 
@@ -164,7 +159,7 @@ def opened(event: Opening, trials: list[Trial]) -> Trial:
     if isinstance(event, Created):
         return Trial(
             number=event.number,
-            state=event.becomes,
+            state=becomes(event),
             params=event.params,
             budget=event.budget,
             attempt=event.attempt,

@@ -22,6 +22,7 @@ from tunesmith.store.checkpoints import write_checkpoint
 T = TypeVar("T")
 _MISSING = object()
 _NO_DOMAINS: dict[str, Domain] = {}
+_NOTHING: dict[str, float] = {}
 
 
 class TrialEnded(BaseException):
@@ -291,18 +292,20 @@ def ended(
     """The message that ends this attempt."""
     params, domains = asked(handle)
     return Message(
-        number=handle.number,
-        attempt=handle._assignment.trial.attempt,
-        kind=Kind.END,
-        state=state,
-        step=handle._step,
-        values=values,
-        error=error,
-        wrong=wrong,
-        params=params,
-        domains=domains,
-        constraints=handle._constraints,
-        user_attrs=handle._user_attrs,
+        handle.number,
+        handle._assignment.trial.attempt,
+        Kind.END,
+        handle._step,
+        values,
+        _NOTHING,
+        state,
+        error,
+        False,
+        wrong,
+        params,
+        domains,
+        handle._constraints,
+        handle._user_attrs,
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from tunesmith.errors import SettingError, StoreTooNew
@@ -22,11 +21,9 @@ from tunesmith.space.space import Space
 VERSION = 1
 
 _KINDS = {kind.__name__: kind for kind in EVENTS}
+_REQUIRED = object()
 _FIELDS = {
-    kind: tuple(
-        (f.name, f.default if f.default_factory is MISSING else f.default_factory()) for f in fields(kind)
-    )
-    for kind in EVENTS
+    kind: tuple((name, kind._field_defaults.get(name, _REQUIRED)) for name in kind._fields) for kind in EVENTS
 }
 _FLOAT = "$float"
 _MARK = f'"{_FLOAT}":'
@@ -92,15 +89,15 @@ def decode_event(kind: str, text: str) -> Event:
     if "domains" in body:
         domains: dict[str, Domain] = {name: domain_from_json(d) for name, d in body["domains"].items()}
         body["domains"] = domains
-    event: Event = _KINDS[kind](**body)  # type: ignore[assignment]
+    event: Event = _KINDS[kind](**body)
     return event
 
 
 def same(left: Event, right: Event) -> bool:
     """Whether two events say the same, whenever they were written: what makes a repeated append a success."""
-    return type(left) is type(right) and encode_event(replace(left, at=0.0)) == encode_event(
-        replace(right, at=0.0)
-    )
+    if type(left) is not type(right):
+        return False
+    return encode_event(left._replace(at=0.0)) == encode_event(right._replace(at=0.0))
 
 
 def encode_spec(spec: StudySpec) -> str:

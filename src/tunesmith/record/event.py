@@ -4,6 +4,9 @@ The log is the only truth; everything else is a fold of it. An event about a tri
 number and the attempt (claim) that writes it. `admit` is the fence that every store applies before it
 appends: it is the one place that says which event may come when.
 
+Events are named tuples, which take a third of the time of frozen dataclasses to make; there are several a
+trial.
+
     WAITING -Claimed-> RUNNING -Paused-> PAUSED -Resumed-> RUNNING -Finished-> COMPLETE | STOPPED | FAILED
     RUNNING -Released-> WAITING     (given back, or taken from a worker whose lease ran out)
 """
@@ -11,8 +14,7 @@ appends: it is the one place that says which event may come when.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from tunesmith.errors import Conflict, LeaseLost
 from tunesmith.record.trial import Source, TrialState
@@ -27,31 +29,18 @@ class Row(NamedTuple):
     worker: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TrialEvent:
-    """Something that happened to a trial; `at` is Unix seconds on the writer's clock."""
-
-    number: int
-    attempt: int
-    at: float = field(kw_only=True, default=0.0)
-
-    needs: ClassVar[TrialState] = TrialState.RUNNING
-    claims: ClassVar[bool] = False  # whether it opens a new attempt
-
-    @property
-    def becomes(self) -> TrialState:
-        """The state it leaves the trial in."""
-        return TrialState.RUNNING
+_NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Created(TrialEvent):
+class Created(NamedTuple):
     """A configuration was proposed. Attempt 1 is a claim at once, attempt 0 leaves it waiting.
 
     `seen` is the log position that the proposer had read: with it the proposal can be replayed.
     `fixed` are the values that the user asked for; the searcher chose the others.
     """
 
+    number: int
+    attempt: int
     params: Mapping[str, Any]
     source: Source = Source.SEARCHER
     memo: Any = None
@@ -60,129 +49,132 @@ class Created(TrialEvent):
     seen: int = 0
     worker: str | None = None
     fixed: Mapping[str, Any] | None = None
-
-    @property
-    def becomes(self) -> TrialState:
-        """Running when it was claimed at once."""
-        return TrialState.RUNNING if self.attempt else TrialState.WAITING
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed(TrialEvent):
+class Claimed(NamedTuple):
     """A worker took a waiting trial."""
 
+    number: int
+    attempt: int
     worker: str
-    needs: ClassVar[TrialState] = TrialState.WAITING
-    claims: ClassVar[bool] = True
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Suggested(TrialEvent):
+class Suggested(NamedTuple):
     """What a define-by-run objective asked for: all its values, and the domains that were new or changed."""
 
+    number: int
+    attempt: int
     params: Mapping[str, Any]
-    domains: Mapping[str, Domain] = field(default_factory=dict)
+    domains: Mapping[str, Domain] = _NOTHING
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reported(TrialEvent):
+class Reported(NamedTuple):
     """The objective measured something on its way."""
 
+    number: int
+    attempt: int
     step: int
     values: tuple[float, ...]
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = _NOTHING
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpointed(TrialEvent):
+class Checkpointed(NamedTuple):
     """A checkpoint was stored, whole: the file's name, which carries the hash of its content."""
 
+    number: int
+    attempt: int
     step: int
     file: str
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Paused(TrialEvent):
+class Paused(NamedTuple):
     """The scheduler halted the trial, and may resume it."""
 
+    number: int
+    attempt: int
     step: int
-
-    @property
-    def becomes(self) -> TrialState:
-        """Paused."""
-        return TrialState.PAUSED
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed(TrialEvent):
+class Resumed(NamedTuple):
     """A paused trial was claimed again, to run up to `budget`."""
 
+    number: int
+    attempt: int
     worker: str
     budget: int | None = None
-    needs: ClassVar[TrialState] = TrialState.PAUSED
-    claims: ClassVar[bool] = True
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Released(TrialEvent):
+class Released(NamedTuple):
     """The claim was given back, or taken away by `worker` because its lease had run out."""
 
+    number: int
+    attempt: int
     worker: str
     reason: str = ""
-
-    @property
-    def becomes(self) -> TrialState:
-        """Waiting for the next claim."""
-        return TrialState.WAITING
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finished(TrialEvent):
+class Finished(NamedTuple):
     """The trial ended: `state` is COMPLETE, STOPPED or FAILED."""
 
+    number: int
+    attempt: int
     state: TrialState
     values: tuple[float, ...] | None = None
     error: str | None = None
-    constraints: Mapping[str, float] = field(default_factory=dict)
-    user_attrs: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def becomes(self) -> TrialState:
-        """How it ended."""
-        return self.state
+    constraints: Mapping[str, float] = _NOTHING
+    user_attrs: Mapping[str, Any] = _NOTHING
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Noted(TrialEvent):
+class Noted(NamedTuple):
     """The study's user wrote something down (`study.set_user_attr`); number -1, no trial."""
 
+    number: int
+    attempt: int
     key: str
     value: Any
+    at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Extended(TrialEvent):
+class Extended(NamedTuple):
     """The study's total number of trials was set anew; number -1, no trial."""
 
+    number: int
+    attempt: int
     n_trials: int | None
+    at: float = 0.0
 
 
 Event = (
-    Created
-    | Claimed
-    | Suggested
-    | Reported
-    | Checkpointed
-    | Paused
-    | Resumed
-    | Released
-    | Finished
-    | Noted
+    Created | Claimed | Suggested | Reported | Checkpointed | Paused | Resumed | Released | Finished | Noted
     | Extended
-)
-EVENTS: tuple[type[TrialEvent], ...] = (
+)  # fmt: skip
+EVENTS: tuple[type[Event], ...] = (
     Created, Claimed, Suggested, Reported, Checkpointed, Paused, Resumed, Released, Finished, Noted, Extended,
 )  # fmt: skip
+
+CLAIMED_FROM: Mapping[type[Event], TrialState] = {Claimed: TrialState.WAITING, Resumed: TrialState.PAUSED}
+"""The events that open a new attempt, and the state a trial must be in for it."""
+
+_LEAVES = {Paused: TrialState.PAUSED, Released: TrialState.WAITING}
+
+
+def becomes(event: Event) -> TrialState:
+    """The state in which an event leaves its trial."""
+    kind = type(event)
+    if kind is Created:
+        return TrialState.RUNNING if event.attempt else TrialState.WAITING
+    if isinstance(event, Finished):
+        return event.state
+    return _LEAVES.get(kind, TrialState.RUNNING)
 
 
 def admit(event: Event, row: Row | None, lapsed: bool = False) -> Row | None:
@@ -193,18 +185,18 @@ def admit(event: Event, row: Row | None, lapsed: bool = False) -> Row | None:
     """
     if event.number < 0:
         return None
-    if type(event) is Created:
+    if isinstance(event, Created):
         if row is not None:
             raise Conflict(f"trial number {event.number} is taken: read on, and propose the next number")
-        return Row(event.becomes, event.attempt, event.worker)
+        return Row(becomes(event), event.attempt, event.worker)
     if row is None:
         raise LeaseLost(f"trial {event.number} does not exist, so nothing can be written about it")
-    if event.claims:
-        if row.state is not event.needs or event.attempt != row.attempt + 1:
+    if isinstance(event, Claimed | Resumed):
+        if row.state is not CLAIMED_FROM[type(event)] or event.attempt != row.attempt + 1:
             raise Conflict(
                 f"trial {event.number} is {row.state} (attempt {row.attempt}): somebody else was faster"
             )
-        return Row(event.becomes, event.attempt, getattr(event, "worker", None))
+        return Row(TrialState.RUNNING, event.attempt, event.worker)
     if row.state is not TrialState.RUNNING or event.attempt != row.attempt:
         raise LeaseLost(
             f"attempt {event.attempt} of trial {event.number} holds it no more: it is {row.state} "
@@ -212,4 +204,4 @@ def admit(event: Event, row: Row | None, lapsed: bool = False) -> Row | None:
         )
     if isinstance(event, Released) and event.worker != row.worker and not lapsed:
         raise Conflict(f"trial {event.number} is held by {row.worker}, whose lease has not run out")
-    return Row(event.becomes, event.attempt, row.worker)
+    return Row(becomes(event), event.attempt, row.worker)

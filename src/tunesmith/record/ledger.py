@@ -19,12 +19,15 @@ from tunesmith.record.event import (
     Reported,
     Resumed,
     Suggested,
-    TrialEvent,
+    becomes,
 )  # fmt: skip
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Report, Source, Trial, TrialState
 from tunesmith.space.domain import Domain
 from tunesmith.space.space import Space
+
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Ledger:
@@ -114,18 +117,25 @@ class Ledger:
     def _created(self, event: Created) -> Trial:
         if event.source is Source.SEARCHER or event.source is Source.DEFAULT:
             self.chosen += 1
-        return Trial(
-            number=event.number,
-            state=event.becomes,
-            params=event.params,
-            budget=event.budget,
-            attempt=event.attempt,
-            parent=event.parent,
-            started=event.at if event.attempt else None,
-            memo=event.memo,
-            source=event.source,
-            seen=event.seen,
-            worker=event.worker,
+        return Trial(  # by position: half the price of keywords, and made for every trial
+            event.number,
+            becomes(event),
+            event.params,
+            None,  # values
+            None,  # losses
+            (),  # reports
+            event.budget,
+            event.attempt,
+            event.parent,
+            event.at if event.attempt else None,  # started
+            None,  # finished
+            None,  # error
+            _NOTHING,  # constraints
+            _NOTHING,  # user_attrs
+            event.memo,
+            event.source,
+            event.seen,
+            event.worker,
         )
 
     def _claimed(self, event: Claimed) -> Trial:
@@ -178,24 +188,24 @@ class Ledger:
         trial = self.trials[event.number]
         values = event.values
         return Trial(
-            number=trial.number,
-            state=event.state,
-            params=trial.params,
-            values=values,
-            losses=None if values is None else self._losses(values),
-            reports=trial.reports,
-            budget=trial.budget,
-            attempt=event.attempt,
-            parent=trial.parent,
-            started=trial.started,
-            finished=event.at,
-            error=event.error,
-            constraints=event.constraints,
-            user_attrs=event.user_attrs,
-            memo=trial.memo,
-            source=trial.source,
-            seen=trial.seen,
-            worker=trial.worker,
+            trial.number,
+            event.state,
+            trial.params,
+            values,
+            None if values is None else self._losses(values),
+            trial.reports,
+            trial.budget,
+            event.attempt,
+            trial.parent,
+            trial.started,
+            event.at,
+            event.error,
+            event.constraints,
+            event.user_attrs,
+            trial.memo,
+            trial.source,
+            trial.seen,
+            trial.worker,
         )
 
     def _noted(self, event: Noted) -> None:
@@ -216,7 +226,7 @@ def rank(trial: Trial) -> tuple[float, float]:
     return (trial.violation, trial.losses[0] if trial.losses else math.inf)
 
 
-_HANDLERS: Mapping[type[TrialEvent], Callable[[Ledger, Any], Trial | None]] = {
+_HANDLERS: Mapping[type[Event], Callable[[Ledger, Any], Trial | None]] = {
     Created: Ledger._created,
     Claimed: Ledger._claimed,
     Suggested: Ledger._suggested,

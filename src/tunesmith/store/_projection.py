@@ -19,7 +19,7 @@ from tunesmith.record.event import (
     Reported,
     Resumed,
     Suggested,
-    TrialEvent,
+    becomes,
 )  # fmt: skip
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Trial, TrialState
@@ -58,7 +58,7 @@ class Projector:
             """insert into trial (study_id, number, state, attempt, worker, lease_until, boot, last, params,
             budget, parent, source, started) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
-                self._study, event.number, event.becomes.value, event.attempt, event.worker,
+                self._study, event.number, becomes(event).value, event.attempt, event.worker,
                 self._until if held else None, boot() if held else None, position, dumps(event.params),
                 event.budget, event.parent, event.source.value, event.at if held else None,
             ),
@@ -159,7 +159,7 @@ def _text(error: str | None) -> str | None:
     return None if error is None else error.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-_HANDLERS: Mapping[type[TrialEvent], Callable[[Projector, Any, int], None]] = {
+_HANDLERS: Mapping[type[Event], Callable[[Projector, Any, int], None]] = {
     Created: Projector._created,
     Claimed: Projector._claimed,
     Suggested: Projector._suggested,

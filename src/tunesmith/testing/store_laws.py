@@ -13,7 +13,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,6 +34,7 @@ from tunesmith.record.event import (
     Reported,
     Resumed,
     Suggested,
+    becomes,
 )  # fmt: skip
 from tunesmith.record.trial import TrialState
 from tunesmith.space.domain import Float
@@ -243,11 +243,11 @@ class StoreLaws:
         study = store.create(spec())
         store.append(study, [created(0), created(1)])
         event = write(0, 1)
-        if not store.shared and event.becomes is TrialState.RUNNING:
+        if not store.shared and becomes(event) is TrialState.RUNNING:
             pytest.skip("within one process an append's answer is never lost, so nobody repeats a report")
         store.append(study, [event])
         store.append(study, [Reported(1, 1, step=1, values=(3.0,)), created(2)])
-        assert store.append(study, [replace(event, at=99.0)]) == 5
+        assert store.append(study, [event._replace(at=99.0)]) == 5
         assert len(store.read(study)) == 5
         _agrees(store)
 
@@ -262,7 +262,7 @@ class StoreLaws:
         ask: list[Event] = [created(1), created(2, None)]
         for batch, expect in ((tell, None), (ask, 1)):
             position = store.append(study, batch, expect=expect)
-            again: list[Event] = [replace(event, at=7.0) for event in batch]
+            again: list[Event] = [event._replace(at=7.0) for event in batch]
             assert store.append(study, again, expect=expect) == position
         assert len(store.read(study)) == 6
 

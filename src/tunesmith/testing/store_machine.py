@@ -22,6 +22,7 @@ from tunesmith.record.event import (
     Reported,
     Resumed,
     Suggested,
+    becomes,
 )  # fmt: skip
 from tunesmith.record.trial import TrialState
 from tunesmith.store._base import Store
@@ -65,7 +66,7 @@ class StoreMachine(RuleBasedStateMachine):
                 self.store.append(self.study, [event])
             return
         self._write([event])
-        trial.state, trial.attempt, trial.last = event.becomes.value, event.attempt, [event]
+        trial.state, trial.attempt, trial.last = becomes(event).value, event.attempt, [event]
         if isinstance(event, (Claimed, Resumed)):
             trial.worker = event.worker
         elif isinstance(event, Released):
@@ -79,7 +80,7 @@ class StoreMachine(RuleBasedStateMachine):
         if claimed and ends:
             batch.append(Finished(number, 1, state=TrialState.COMPLETE, values=(0.0,)))
         self._write(batch, expect=number)
-        self.trials[number] = _Model(batch[-1].becomes.value, event.attempt, event.worker, batch)
+        self.trials[number] = _Model(becomes(batch[-1]).value, event.attempt, event.worker, batch)
 
     @precondition(lambda self: self.trials)
     @rule(number=_numbers, gap=st.integers(1, 3))
@@ -156,7 +157,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(number=_numbers)
     def repeat(self, number: int) -> None:
         trial = self.trials.get(number)
-        if trial is not None and (self.store.shared or trial.last[-1].becomes is not TrialState.RUNNING):
+        if trial is not None and (self.store.shared or becomes(trial.last[-1]) is not TrialState.RUNNING):
             assert self.store.append(self.study, trial.last) == len(self.log)
 
     @rule(value=st.text() | _values | st.none())
