@@ -108,7 +108,8 @@ def run(page: Path, folder: Path) -> list[tuple[Block, str]]:
 
 
 def agrees(promised: str, printed: str) -> bool:
-    """Whether the printed lines are the promised ones, `…` standing for anything."""
+    """Whether the printed lines are the promised ones, up to the width of columns; `…` is anything."""
+    promised, printed = (re.sub(" +", " ", text) for text in (promised, printed))
     pattern = "".join(map(_pattern, promised.strip("\n").splitlines()))
     return re.fullmatch(pattern, printed.strip("\n") + "\n") is not None
 
