@@ -80,7 +80,7 @@ def test_eta():
     assert eta(10, [], [2.0], 2) == 10.0
     assert eta(0, [1.0], [4.0], 8) == 3.0
     assert eta(0, [99.0], [4.0], 1) == 0.0
-    assert eta(4, [0.0, 0.0], [1.0, 2.0, 90.0], 2) == 6.0
+    assert eta(4, [0.0, 0.0], [1.0, 2.0, 3.0], 2) == 6.0
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])

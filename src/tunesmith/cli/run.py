@@ -165,10 +165,12 @@ def tune(arguments: dict[str, Any], conclusion: Conclusion, *, quiet: bool) -> i
 
 def _conclude(study: Any, ledger: Any, conclusion: Conclusion, reason: str, *, interrupted: bool) -> None:
     from tunesmith.report.summary import summary
+    from tunesmith.report.words import plural
 
     left = ledger.n_trials is not None and ledger.finished < ledger.n_trials
     if interrupted:
-        click.echo(f"\n{study.name}: interrupted; nothing is lost, and what was running is put back")
+        tail = f"{plural(len(ledger.waiting), 'trial')} put back" if ledger.waiting else "no trial is lost"
+        click.echo(f"\n{study.name}: interrupted, {tail}")
     elif left:
         click.echo(f"\n{study.name}: ended early, {reason}")
     total = ledger.n_trials if left else max(2 * ledger.finished, 1)
