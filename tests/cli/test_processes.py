@@ -154,7 +154,7 @@ def test_the_demo_small(tmp_path, monkeypatch):
     digits._folds.cache_clear()
     result = CliRunner().invoke(cli, ["demo", "--trials", "3", "--workers", "1"])
     assert result.exit_code == 0, result.output
-    assert "svm, scikit-learn's defaults" in result.stdout
+    assert "svm, default" in result.stdout
     assert "tunesmith demo --workers 1 --trials 6" in result.stdout
     again = CliRunner().invoke(cli, ["demo", "--trials", "3", "--workers", "1"])
     assert "demo: 3 of 3 done" in again.stderr

@@ -43,10 +43,9 @@ def demo(ctx: click.Context, trials: int, workers: int, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     store = folder / "tunesmith.db"
-    click.echo(
-        f"Which classifier reads handwritten digits best? {trials} trials by TPE, {workers} at a time."
-    )
-    click.echo("Ctrl-C, or kill it, whenever you like: the same command goes on.\n")
+    click.echo("Which classifier reads handwritten digits best?")
+    click.echo(f"{trials} trials, {workers} at a time, scikit-learn's defaults first.")
+    click.echo("Ctrl-C or kill it: the same command goes on.\n")
     command = _Command(folder, store, workers)
     arguments = {
         "objective": digits.objective,
@@ -96,13 +95,11 @@ def _told(ledger: Any) -> list[str]:
     from tunesmith.report.table import table
 
     given = [t for t in ledger.trials if t.source in (Source.DEFAULT, Source.QUEUE) and t.value is not None]
-    rows = [
-        (f"{t.params['model']}, scikit-learn's defaults", t) for t in sorted(given, key=lambda t: t.value)
-    ]
+    rows = [(f"{t.params['model']}, default", t) for t in sorted(given, key=lambda t: t.value)]
     if ledger.best is not None:
         rows.append((f"{ledger.best.params['model']}, tuned (trial #{ledger.best.number})", ledger.best))
     told = [(text, _score(t), f"{digits.held_out(t.params):.4f}") for text, t in rows]
-    heads = ("accuracy", "10-fold mean ± standard error", "on 1197 digits held out")
+    heads = ("accuracy", "10-fold CV, ± SE", "1197 held out")
     return ["", *table(heads, told)] if told else []
 
 

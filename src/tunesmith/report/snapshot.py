@@ -50,8 +50,8 @@ class Snapshot:
 def eta(left: int, ages: Sequence[float], durations: Sequence[float], workers: int) -> float | None:
     """Seconds until `left` more trials, and those running for `ages` seconds, will have ended.
 
-    A trial is taken to last the mean of `durations`: kinds of models differ tenfold, and a median would see one
-    kind only. None before the first has ended.
+    A trial is taken to last the mean of `durations`: where kinds of models differ tenfold, a median
+    would see one kind only. None before the first has ended.
     """
     if not durations:
         return None
