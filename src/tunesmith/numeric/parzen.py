@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+_ONE_THREAD = 1 << 18  # OpenBLAS multiplies on one thread up to this many multiplications
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _ALONE = 0.5  # the bandwidth of an observation without neighbours
 _CROWD = 128  # among more observations than this gaps lie below the floors, and are not looked for
@@ -105,7 +106,7 @@ class Mixture:
         for block in self._blocks(points, active):
             features.append(block[0])
             coefficients.append(block[1])
-        exponents = np.concatenate(features, axis=1) @ np.concatenate(coefficients, axis=1).T
+        exponents = _product(np.concatenate(features, axis=1), np.concatenate(coefficients, axis=1))
         top = exponents.max(axis=1)
         exponents -= top[:, None]
         np.exp(exponents, out=exponents)
@@ -223,6 +224,21 @@ def _gaps(points: Floats) -> Floats:
     found = np.empty_like(points)
     np.put_along_axis(found, order, larger, axis=0)
     return np.where(np.isnan(found) & ~np.isnan(points), _ALONE, found)
+
+
+def _product(points: Floats, kernels: Floats) -> Floats:
+    """points @ kernels.T, in blocks so small that BLAS keeps to one thread.
+
+    At these sizes its threads cost more than they bring, up to forty times on a busy machine; and the result
+    must not depend on how many there are, for proposals are to come out bit for bit on replay.
+    """
+    block = max(1, _ONE_THREAD // points.size)
+    if block >= len(kernels):
+        return points @ kernels.T
+    found = np.empty((len(points), len(kernels)))
+    for start in range(0, len(kernels), block):
+        found[:, start : start + block] = points @ kernels[start : start + block].T
+    return found
 
 
 def _normalizer(mus: Floats, sigmas: Floats) -> Floats:

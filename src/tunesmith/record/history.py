@@ -29,7 +29,18 @@ STATES = (TrialState.COMPLETE, TrialState.STOPPED, TrialState.PAUSED, TrialState
 class _Columns:
     """The growing buffers behind histories. Rows before a history's length never change."""
 
-    __slots__ = ("encoded", "losses", "n", "rows", "space", "states", "steps", "trials", "violations")
+    __slots__ = (
+        "encoded",
+        "losses",
+        "n",
+        "numbers",
+        "rows",
+        "space",
+        "states",
+        "steps",
+        "trials",
+        "violations",
+    )
 
     def __init__(self, objectives: int) -> None:
         self.n = 0
@@ -38,6 +49,7 @@ class _Columns:
         self.violations: Floats = np.zeros(_START)
         self.steps: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
         self.states: NDArray[np.int8] = np.zeros(_START, dtype=np.int8)
+        self.numbers: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
         self.space: Space | None = None  # what `rows` is encoded in, as far as `encoded`
         self.rows: Floats = np.empty((0, 0))
         self.encoded = 0
@@ -48,12 +60,14 @@ class _Columns:
             self.violations = _grown(self.violations)
             self.steps = _grown(self.steps)
             self.states = _grown(self.states)
+            self.numbers = _grown(self.numbers)
         if trial.losses is not None:
             self.losses[self.n] = trial.losses
         else:
             self.losses[self.n] = np.nan
         self.violations[self.n] = trial.violation
         self.steps[self.n] = trial.step
+        self.numbers[self.n] = trial.number
         self.states[self.n] = STATES.index(trial.state)
         self.trials.append(trial)
         self.n += 1
@@ -167,10 +181,8 @@ class History:
     @property
     def latest(self) -> NDArray[np.intp]:
         """Indices of the last row of each trial, in the order of the log."""
-        last: dict[int, int] = {}
-        for index, trial in enumerate(self.trials):
-            last[trial.number] = index
-        return np.array(sorted(last.values()), dtype=np.intp)
+        _, first = np.unique(self._columns.numbers[: self.n][::-1], return_index=True)
+        return np.sort(self.n - 1 - first)
 
     def __repr__(self) -> str:
         return f"History(n={self.n}, created={self.created})"
