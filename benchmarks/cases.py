@@ -49,7 +49,7 @@ def memory(size: Size) -> Result:
 def durable(size: Size) -> Result:
     """One process that keeps every trial on disk, synced."""
     n = size.of(1_000)
-    counts = {"RDB (SQLite)": size.of(200), "JournalFile": size.of(400)}  # slow peers do fewer
+    counts = {"RDB (SQLite)": size.of(96), "JournalFile": size.of(200)}  # slow peers do fewer
     contenders: dict[str, Measure] = {}
     notes: dict[str, str] = {}
     for peer, store in _stores():
