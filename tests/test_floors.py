@@ -25,8 +25,6 @@ MOST_LINES = 400
 MOST_METHODS = 12
 LONG_FILES: dict[str, str] = {}
 BIG_CLASSES = {
-    "space/space.py:Space": "one value with a codec, a sampler and a description; being split into functions",
-    "space/base.py:Domain": "the contract of six kinds of parameters, each method a line or two",
     "testing/store_machine.py:StoreMachine": "a state machine of Hypothesis: each method is a rule",
 }
 UNPICKLES = {

@@ -26,8 +26,14 @@ from tunesmith.kernel.stop import TargetValue as TargetValue
 from tunesmith.kernel.stop import Timeout as Timeout
 from tunesmith.kernel.study import Study as Study
 from tunesmith.kernel.trial import TrialHandle as TrialHandle
+from tunesmith.record.assignment import Assignment as Assignment
 from tunesmith.record.assignment import Decision as Decision
+from tunesmith.record.assignment import Resume as Resume
+from tunesmith.record.assignment import Start as Start
+from tunesmith.record.assignment import Wait as Wait
+from tunesmith.record.history import History as History
 from tunesmith.record.problem import Fidelity as Fidelity
+from tunesmith.record.problem import Problem as Problem
 from tunesmith.record.trial import Report as Report
 from tunesmith.record.trial import Trial as Trial
 from tunesmith.record.trial import TrialState as TrialState
@@ -35,6 +41,10 @@ from tunesmith.report.progress import Progress as Progress
 from tunesmith.schedule._base import Scheduler as Scheduler
 from tunesmith.schedule.asha import ASHA as ASHA
 from tunesmith.schedule.none import NoScheduler as NoScheduler
+from tunesmith.search._base import Ask as Ask
+from tunesmith.search._base import Handles as Handles
+from tunesmith.search._base import HistorySearcher as HistorySearcher
+from tunesmith.search._base import Proposal as Proposal
 from tunesmith.search._base import Searcher as Searcher
 from tunesmith.search.grid import GridSearcher as GridSearcher
 from tunesmith.search.manual import ManualSearcher as ManualSearcher

@@ -22,6 +22,7 @@ from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objecti
 from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
+from tunesmith.space.grid import grid_size
 from tunesmith.space.parse import parse_space
 from tunesmith.space.space import Space
 from tunesmith.store._base import Store, StudyInfo
@@ -50,6 +51,7 @@ def tune(
     name: str | None = None,
     storage: Storage = None,
     seed: int | None = None,
+    quiet: bool = False,
 ) -> Study:
     """Find the parameters with which `objective` does best; the study, with all its trials.
 
@@ -67,12 +69,13 @@ def tune(
         fidelity: the budget axis, such as `ts.Fidelity("epoch", 1, 81)`.
         constraints: between parameters, such as "min_leaf < min_split".
         workers: how many trials run at once; each worker is a process of its own when there are several.
-        retries: how often a trial whose worker was killed is run again.
+        retries: how often a trial is run again whose worker was killed, or that ran too long.
         trial_timeout: a trial that runs longer fails.
         callbacks: functions `(study, trial)`, or `ts.Callback` objects.
         name: makes the study durable, and resumes the one of this name.
         storage: where; a path or "sqlite:///…" (default with a name: sqlite:///tunesmith.db).
         seed: of all random choices; None takes one, and records it.
+        quiet: do not say on the error stream that a study is being resumed.
 
     Raises:
         SpaceError, SettingError, StudyError, ObjectiveError: before the first trial, in one sentence.
@@ -95,11 +98,6 @@ def tune(
         seed=seed,
         resume=True,
     )
-    endless = (
-        n_trials is None and timeout is None and stop is None and study.cursor.fold.ledger.n_trials is None
-    )
-    if endless and study.cursor.searcher.ends is False:
-        raise SettingError("this search would never end: give n_trials=, timeout= or stop=")
     study.optimize(
         objective,
         n_trials,
@@ -108,7 +106,7 @@ def tune(
         workers=workers,
         retries=retries,
         trial_timeout=trial_timeout,
-        callbacks=[_Announce(), *callbacks],
+        callbacks=callbacks if quiet else [_Announce(), *callbacks],
     )
     return study
 
@@ -242,7 +240,7 @@ def _open(
                 f"a study named {name!r} exists in {store}: load_study() it, or choose another name"
             )
         same = _Same(info.spec.name, store, info.spec)
-        same.check(wanted, seed, searcher, scheduler, objective, named=bool(direction or objectives))
+        same.check(wanted, seed, searcher, scheduler, named=bool(direction or objectives))
         if wanted.space is not None:  # it may hold Python objects, which no store keeps
             info = replace(
                 info, spec=replace(info.spec, problem=replace(info.spec.problem, space=wanted.space))
@@ -305,7 +303,7 @@ def _refuse(problem: Problem, searcher: Searcher[Any], scheduler: Scheduler[Any]
         raise SettingError(f"searcher {name!r} cannot keep constraints between parameters")
     if not able.conditions and any(p.rules for p in space.parameters):
         raise SettingError(f"searcher {name!r} cannot deal with conditional parameters")
-    if not able.continuous and space.grid_size is None:
+    if not able.continuous and grid_size(space) is None:
         raise SettingError(f"searcher {name!r} needs parameters with finitely many values: give them a step")
 
 
@@ -323,7 +321,6 @@ class _Same:
         seed: int | None,
         searcher: str | Searcher[Any] | None,
         scheduler: str | Scheduler[Any] | None,
-        objective: Objective | None,
         *,
         named: bool,
     ) -> None:
@@ -338,13 +335,15 @@ class _Same:
         if seed is not None and seed != self.spec.seed:
             self._differs("seed", self.spec.seed, seed)
         if searcher is not None:
-            given = presets.record(presets.searcher(searcher))
-            if given != self.spec.searcher:
-                self._differs("searcher", self.spec.searcher, given)
+            self._method("searcher", searcher, self.spec.searcher, presets.record(presets.searcher(searcher)))
         if scheduler is not None:
-            given = presets.record(presets.scheduler(scheduler, objective))
-            if given != self.spec.scheduler:
-                self._differs("scheduler", self.spec.scheduler, given)
+            given = presets.record(presets.scheduler(scheduler))
+            self._method("scheduler", scheduler, self.spec.scheduler, given)
+
+    def _method(self, what: str, asked: Any, mine: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+        """A name asks for the method alone, with its settings from the record; an object asks for both."""
+        if given["name"] != mine["name"] or (not isinstance(asked, str) and given != mine):
+            self._differs(what, mine, given)
 
     def _differs(self, what: str, mine: Any, wanted: Any) -> None:
         raise StudyError(

@@ -77,7 +77,7 @@ def test_told_twice_alike_changes_nothing_and_otherwise_is_refused():
     first = study.tell(trial, 0.5)
     again = study.tell(trial, 0.5)
     assert (again.value, again.finished) == (first.value, first.finished)
-    with pytest.raises(ts.LeaseLost):
+    with pytest.raises(ts.Conflict, match="never changed"):
         study.tell(trial, 0.7)
     assert study.trials[0].value == 0.5
 

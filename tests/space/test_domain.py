@@ -202,8 +202,8 @@ def test_objects_go_by_labels():
     assert domain.choices == ("Thing", "sqrt", "(64, 64)", "RED", "inf", 3)
     assert domain.object("Thing") is Thing
     assert domain.object("(64, 64)") == (64, 64)
-    assert domain.label((64, 64)) == "(64, 64)"
-    assert domain.label("RED") == domain.label(Color.RED) == "RED"
+    assert domain.cast((64, 64)) == "(64, 64)"
+    assert domain.cast("RED") == domain.cast(Color.RED) == "RED"
     named = ts.Categorical({"small": thing, "big": [1, 2]}, default=thing)
     assert named.choices == ("small", "big")
     assert named.default == "small"

@@ -10,6 +10,7 @@ import pytest
 
 import tunesmith.space as ts
 from tunesmith.errors import SpaceError
+from tunesmith.space.typed import config_of
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ class Config:
 def test_a_dataclass_is_a_space():
     space = ts.parse_space(Config)
     assert space.config_type is Config
-    params = space.default_params()
+    params = space.default
     assert params["lr"] == 1e-3
     assert params["color"] == "BLUE"
     assert params["batch"] == 32
@@ -137,7 +138,7 @@ def test_a_dataclass_is_a_space():
     assert (params["encoder__width"], params["decoder__width"]) == (32, 64)
     assert params["encoder__slope"] == 0.1
     assert "encoder__extra" not in params
-    config = space.config(params)
+    config = config_of(space, params)
     assert isinstance(config, Config)
     assert config.lr == 1e-3
     assert config.color is Color.BLUE
@@ -148,8 +149,8 @@ def test_a_dataclass_is_a_space():
 
 def test_inactive_fields_take_their_default():
     space = ts.parse_space(Config, ["lr < 0.05"])
-    base = space.center_row()
-    config = space.config(space.complete({"optimizer": "adam", "decoder__act": "gelu"}, base))
+    base = space.center
+    config = config_of(space, space.complete({"optimizer": "adam", "decoder__act": "gelu"}, base))
     assert config.momentum == 0.0
     assert config.decoder.act == "gelu"
     assert config.decoder.extra == 0.5

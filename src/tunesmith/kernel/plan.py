@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tunesmith._rng import Rng
@@ -77,8 +77,9 @@ def propose(
     params: Mapping[str, Any] | None = None
     memo = None
     if view.fresh and view.ledger.problem.space is not None and fixed is None and parent is None:
-        params = view.ledger.space.default_params()
-        source = Source.SEARCHER if params is None else Source.DEFAULT
+        default = view.ledger.space.default
+        if default is not None:
+            params, source = dict(default), Source.DEFAULT
     if params is None:
         forebear = None if parent is None else view.ledger.trials[parent]
         rng = Rng(view.seed, view.number)
@@ -86,7 +87,7 @@ def propose(
         proposal = view.searcher.ask(view.search_state, ask)
         if proposal is None and fixed is None:
             return None
-        unit = view.ledger.space.center_row() if proposal is None else proposal.unit
+        unit = view.ledger.space.center if proposal is None else proposal.unit
         if proposal is not None and proposal.memo is not None:
             memo = loads(dumps(proposal.memo))  # as it will be when it comes back from the log
         params = view.ledger.space.decode(unit) if fixed is None else _with_fixed(view, fixed, unit)
@@ -105,7 +106,7 @@ def propose(
     )
 
 
-def _with_fixed(view: Outlook, fixed: Mapping[str, Any], unit: list[float]) -> dict[str, Any]:
+def _with_fixed(view: Outlook, fixed: Mapping[str, Any], unit: Sequence[float]) -> dict[str, Any]:
     """The user's values, and the proposal's for what the user left open."""
     if view.ledger.problem.space is None:
         return {**view.ledger.space.decode(unit), **fixed}
@@ -115,6 +116,22 @@ def _with_fixed(view: Outlook, fixed: Mapping[str, Any], unit: list[float]) -> d
             f"the configuration {params!r} breaks a constraint of the space: change it, or the constraint"
         )
     return params
+
+
+def queued(fold: Fold, seed: int, at: float, fixed: Mapping[str, Any]) -> list[Created]:
+    """The trial that a user asks for, left waiting; in a new study, behind the configuration of defaults."""
+    first = fold.scheduler.plan(fold.scheduler.init(fold.ledger.problem), 0)
+    start = first if isinstance(first, Start) else Start()
+    claimant = Claimant(None, at)
+    view = outlook(fold, seed)
+    events: list[Created] = []
+    if view.number == 0 and view.ledger.space.default is not None:
+        default = propose(view, claimant, start)
+        if default is not None:
+            events.append(default)
+            view = view.after(opened(default, fold.ledger.trials))
+    wanted = propose(view, claimant, start, fixed)
+    return events if wanted is None else [*events, wanted]
 
 
 def openings(fold: Fold, seed: int, claimant: Claimant, count: int, limit: int | None) -> list[Opening]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith import _check
-from tunesmith.errors import ObjectiveError, StudyAborted
+from tunesmith.errors import ObjectiveError, SettingError, StudyAborted
 from tunesmith.execute._base import Executor
 from tunesmith.execute.serial import SerialExecutor
 from tunesmith.kernel.callback import AnyCallback, Callback, as_callback
@@ -39,8 +39,8 @@ def run(
     """Run `objective` on trial after trial until the study holds `n_trials`, or a rule says stop.
 
     One worker without `trial_timeout` runs in this process; otherwise each worker is a process of its own.
-    `retries`: how often a trial whose worker died is run again. Ctrl-C lets running trials finish; a second
-    one puts them back. Raises SettingError for wrong arguments, ObjectiveError for an objective that breaks
+    `retries`: how often a trial is run again whose worker died, or that ran too long. Ctrl-C lets running
+    trials finish; a second one puts them back. Raises SettingError for wrong arguments, ObjectiveError for an objective that breaks
     its contract or cannot be sent, StudyAborted when the first ten trials all fail alike.
     """
     if not callable(objective):
@@ -50,6 +50,9 @@ def run(
     if n_trials is not None:
         study.extend(_check.integer("n_trials", n_trials, 1))
     rule = stop
+    limited = timeout is not None or stop is not None or study.cursor.read().n_trials is not None
+    if not limited and not study.cursor.searcher.ends:
+        raise SettingError("this search would never end: give n_trials=, timeout= or stop=")
     if timeout is not None:
         limit = Timeout(timeout)
         rule = limit if rule is None else rule | limit
@@ -109,6 +112,15 @@ class _Run:
         limit = self.cursor.read().n_trials
         for callback in self.callbacks:
             callback.started(self.study, limit, self.executor.slots, put_back)
+        try:
+            self._loop()
+        finally:
+            for callback in self.callbacks:
+                callback.closed(self.study, self.reason or "nothing is left to try")
+        if self.raising is not None:
+            raise self.raising
+
+    def _loop(self) -> None:
         while True:
             try:
                 self._fill()
@@ -123,11 +135,6 @@ class _Run:
             except BaseException:  # a callback, or the store: nothing stays behind as running
                 self._abandon("the run failed")
                 raise
-        reason = self.reason or "nothing is left to try"
-        for callback in self.callbacks:
-            callback.closed(self.study, reason)
-        if self.raising is not None:
-            raise self.raising
 
     def _fill(self) -> None:
         """Give every free slot a trial, unless the run is to end."""

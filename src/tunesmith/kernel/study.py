@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, overload
 
-from tunesmith.errors import Conflict, NoTrial, SettingError
+from tunesmith.errors import Conflict, LeaseLost, NoTrial, SettingError
 from tunesmith.kernel import replay as replaying
 from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.measure import flaw, measured
-from tunesmith.kernel.plan import Claimant, outlook, propose
+from tunesmith.kernel.plan import queued
 from tunesmith.kernel.trial import TrialHandle, decision, ended
 from tunesmith.kernel.view import Reading
 from tunesmith.record.assignment import Decision, Message
@@ -73,8 +73,8 @@ class Study(Reading):
 
         `value`: a number, or as many as there are objectives (a dict, or a sequence in their order). Without
         one, the trial's last report counts when the scheduler has stopped or paused it. `state="FAILED"`
-        (with `error`) records a failure, as NaN does. Raises ObjectiveError for what is not a number, and
-        LeaseLost when the trial was given to another worker meanwhile; the value is kept as evidence then.
+        (with `error`) records a failure, as NaN does. Raises ObjectiveError for what is not a number,
+        Conflict when the trial has ended otherwise, and LeaseLost when the trial was given to another worker meanwhile; the value is kept as evidence then.
         """
         number = trial if isinstance(trial, int) else trial.number
         with self.cursor.lock:
@@ -83,13 +83,23 @@ class Study(Reading):
                 raise NoTrial(
                     f"study {self.name!r} has no trial {number}: it holds {len(ledger.trials)}, from 0 on"
                 )
+            before = ledger.trials[number]
             handle = self._handles.get(number)
             if handle is None:
                 assignment = self.cursor.assignment(ledger.trials[number])
                 handle = TrialHandle(
                     assignment, replace(self.cursor.context, raises=False), self.cursor.answer
                 )
-            self.cursor.end(self._told(handle, value, state, error))
+            message = self._told(handle, value, state, error)
+            try:
+                self.cursor.end(message)
+            except LeaseLost:
+                if not before.state.finished or before.attempt != message.attempt:
+                    raise
+                raise Conflict(
+                    f"trial {number} is {before.state.value} with {before.values} already, and what was told "
+                    f"is never changed: {message.values} was refused"
+                ) from None
             self._handles.pop(number, None)
             return self.cursor.fold.ledger.trials[number]
 
@@ -120,21 +130,18 @@ class Study(Reading):
     def enqueue(self, params: Mapping[str, Any]) -> Trial:
         """Have this configuration tried next; what is left out is filled in by the searcher.
 
-        Raises SpaceError for names and values outside the space.
+        In a study without trials, the configuration of defaults keeps its place before it. Raises SpaceError
+        for names and values outside the space.
         """
         with self.cursor.lock:
             while True:
                 self._read()
-                created = propose(
-                    outlook(self.cursor.fold, self.spec.seed), Claimant(None, time.time()), None, dict(params)
-                )
-                if created is None:
-                    raise NoTrial("nothing was proposed")
+                events = queued(self.cursor.fold, self.spec.seed, time.time(), dict(params))
                 try:
-                    self.cursor.append([created], created.number)
+                    self.cursor.append(events, events[0].number)
                 except Conflict:
                     continue
-                return self.cursor.fold.ledger.trials[created.number]
+                return self.cursor.fold.ledger.trials[events[-1].number]
 
     def add_trial(
         self,

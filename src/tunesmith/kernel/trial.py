@@ -17,6 +17,7 @@ from tunesmith.record.codec import dumps
 from tunesmith.record.trial import TrialState
 from tunesmith.space.domain import Categorical, Domain, Float, Int
 from tunesmith.space.space import Space
+from tunesmith.space.typed import config_of
 from tunesmith.store.checkpoints import write_checkpoint
 
 T = TypeVar("T")
@@ -117,7 +118,7 @@ class TrialHandle:
         space = self._context.space
         if space is None:
             raise SettingError("trial.config needs a space declared by a dataclass; this study has none")
-        return space.config(self._proposed)
+        return config_of(space, self._proposed)
 
     @property
     def should_stop(self) -> bool:

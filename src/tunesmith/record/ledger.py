@@ -26,7 +26,6 @@ from tunesmith.record.trial import Report, Source, Trial, TrialState
 from tunesmith.space.domain import Domain
 from tunesmith.space.space import Space
 
-
 _NOTHING: Mapping[str, Any] = {}
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tunesmith._rng import Rng
 from tunesmith.search.grid import grid_of
+from tunesmith.space.grid import grid_size
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]
@@ -64,7 +65,7 @@ def _known(row: list[float], tried: tuple[Floats, ...]) -> bool:
 
 def _last_untried(space: Space, rng: np.random.Generator, tried: tuple[Floats, ...]) -> list[float] | None:
     """Random draws keep hitting what was tried, so little is left: list the space. None when nothing is."""
-    size = space.grid_size
+    size = grid_size(space)
     if size is None or size > _LISTED:
         return None
     grid = grid_of(space, 1)

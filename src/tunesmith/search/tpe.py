@@ -233,7 +233,8 @@ def _improvements(
 ) -> tuple[Floats, float]:
     """Weights of good rows: by how much they beat the best bad one (EI weights, Watanabe 2023)."""
     if single and 0 < good < len(leaders) and regular[leaders[: good + 1]].all():
-        gains = losses[leaders[good]] - losses[leaders[:good]]
+        best = losses[leaders[: good + 1]]
+        gains = best[good] - best[:good] if np.isfinite(best).all() else np.zeros(good)
         if np.isfinite(gains).all() and gains.sum() > 0.0:
             gains = gains / gains.mean()
             return gains, 1.0
@@ -335,7 +336,7 @@ def _masses(domain: Domain, centers: Floats, widths: Floats) -> Floats:
 def _start_row(ask: Ask) -> list[float]:
     """The middle, then points of a scrambled Sobol sequence, through the priors."""
     if ask.number == 0:
-        return ask.space.center_row()
+        return list(ask.space.center)
     points = _start_points(len(ask.space.dims), ask.rng.seed)
     row = points.point(ask.number).tolist()
     return [p.domain.draw(u) for p, u in zip(ask.space.dims, row, strict=True)]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self, TypeVar
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.condition import parse_when
-from tunesmith.space.label import Label, label_of, native
+from tunesmith.space.label import label_of, native
 from tunesmith.space.prior import Prior
+
+_D = TypeVar("_D", bound="Domain")
 
 
 class Domain(ABC):
@@ -22,6 +24,7 @@ class Domain(ABC):
         center: the prior's value in [0, 1], else the middle (of a categorical: the first choice).
         start_unit: the default in [0, 1], else `center`.
         numeric: whether values are numbers; ordered: whether neighbours in [0, 1] are alike.
+        has_column: whether it is searched; a constant is not.
     """
 
     __slots__ = ()
@@ -33,6 +36,7 @@ class Domain(ABC):
     start_unit: float
     numeric: bool
     ordered: bool
+    has_column: ClassVar[bool] = True
 
     @abstractmethod
     def to_unit(self, value: Any) -> float:
@@ -79,17 +83,8 @@ class Domain(ABC):
         return 0.0 if self.prior is None else self.prior.log_density(unit, self.center, self._cells)
 
     @property
-    def has_column(self) -> bool:
-        """Whether it is searched; a constant is not."""
-        return True
-
-    @property
     def _cells(self) -> int | None:
         return None if self.ordered else self.cardinality
-
-    def label(self, value: Any) -> Label:
-        """The label by which a value or object is logged. Raises SpaceError."""
-        return self.cast(value)  # type: ignore[no-any-return]
 
     def object(self, label: Any) -> Any:
         """The Python object behind a label; for numbers the value itself."""
@@ -114,23 +109,9 @@ class Domain(ABC):
             raise SpaceError(f"{self!r} is continuous, so its values cannot be listed: give it a step")
         return (self.from_unit((k + 0.5) / count) for k in range(count))
 
-    def branches_of(self) -> Mapping[str, Mapping[str, Domain]]:
-        """The branches of a Choice; nothing for all others."""
-        return {}
-
-    def leaf(self) -> Domain:
-        """The domain without branches; of a Choice, the categorical of its branches."""
-        return self
-
     def with_default(self, value: Any) -> Self:
         """The same domain with another default. Raises SpaceError when it is outside."""
         return self._with(default=value)
-
-    def with_when(self, when: Any) -> Self:
-        """The same domain under another condition."""
-        changed = copy.copy(self)
-        object.__setattr__(changed, "when", parse_when(when))
-        return changed
 
     def __eq__(self, other: Any) -> bool:
         return type(self) is type(other) and self._identity() == other._identity()
@@ -150,6 +131,13 @@ class Domain(ABC):
         if self.when is not None:
             found["when"] = self.when.as_json()
         return found
+
+
+def with_when(domain: _D, when: Any) -> _D:
+    """The same domain under another condition."""
+    changed = copy.copy(domain)
+    changed._settle(when=parse_when(when))
+    return changed
 
 
 def real(kind: str, name: str, value: Any) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Domain, check_prior, label_text
@@ -176,6 +176,7 @@ class Constant(Domain):
     value: Any
     _: KW_ONLY
     when: Any = None
+    has_column: ClassVar[bool] = False
     prior: Prior | None = field(init=False, default=None)
     numeric: bool = field(init=False, default=False)
     ordered: bool = field(init=False, default=False)
@@ -206,11 +207,6 @@ class Constant(Domain):
     def object(self, _: Any) -> Any:
         """The Python object behind the value."""
         return self._object
-
-    @property
-    def has_column(self) -> bool:
-        """A constant is not searched."""
-        return False
 
     def _given_default(self) -> tuple[Any] | None:
         return None

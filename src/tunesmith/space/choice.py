@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from types import MappingProxyType
 from typing import Any, Self
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.base import Domain, named
+from tunesmith.space.base import Domain, named, with_when
 from tunesmith.space.category import UNSET, Categorical
 from tunesmith.space.label import Label
 from tunesmith.space.parse_domain import parse_domain
@@ -74,14 +73,6 @@ class Choice(Domain):
     def _given_default(self) -> tuple[Any] | None:
         return None if self.default is None else (self.default,)
 
-    def branches_of(self) -> Mapping[str, Mapping[str, Domain]]:
-        """The branches with their parameters, read-only."""
-        return MappingProxyType(self.branches)
-
-    def leaf(self) -> Domain:
-        """The categorical of the branches."""
-        return self.selector.with_when(self.when)
-
     def as_json(self) -> dict[str, Any]:
         """The choice with its whole tree as JSON; lists, for any store keeps their order."""
         branches = [
@@ -102,6 +93,16 @@ class Choice(Domain):
 
     def __repr__(self) -> str:
         return f"Choice({dict(self.branches)!r})"
+
+
+def branches_of(domain: Domain) -> Mapping[str, Mapping[str, Domain]]:
+    """The branches of a choice with their parameters; nothing for all other domains."""
+    return domain.branches if isinstance(domain, Choice) else {}
+
+
+def leaf(domain: Domain) -> Domain:
+    """The domain without branches: of a choice, the categorical of its branches."""
+    return with_when(domain.selector, domain.when) if isinstance(domain, Choice) else domain
 
 
 def _branch(label: Any, inside: Any) -> dict[str, Domain]:

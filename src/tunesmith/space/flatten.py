@@ -9,6 +9,7 @@ from typing import Any
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Domain
+from tunesmith.space.choice import branches_of, leaf
 from tunesmith.space.condition import Member, When
 from tunesmith.space.expression import Expression
 from tunesmith.space.label import Token
@@ -77,11 +78,11 @@ def flatten(declared: Declared) -> tuple[Parameter, ...]:
     _check_names(ordered, parents, rules, by_name)
     found, column = [], 0
     for node in ordered:
-        leaf = node.domain.leaf()
-        searched = leaf.has_column
+        domain = leaf(node.domain)
+        searched = domain.has_column
         above = tuple(dict.fromkeys(keys[parent.address] for parent in parents[node.address]))
         place = column if searched else None
-        found.append(Parameter(keys[node.address], node.name, leaf, place, above, rules[node.address]))
+        found.append(Parameter(keys[node.address], node.name, domain, place, above, rules[node.address]))
         column += searched
     return tuple(found)
 
@@ -95,7 +96,7 @@ def _walk(
     for name, domain in declared:
         address = prefix + name
         yield _Node(address, name, domain, path, members)
-        for branch, inside in domain.branches_of().items():
+        for branch, inside in branches_of(domain).items():
             inner = (*members, Member(name, (branch,)))
             yield from _walk(inside.items(), f"{address}.{branch}.", (*path, (address, branch)), inner)
 

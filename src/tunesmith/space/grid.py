@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.space.flatten import Parameter
+from tunesmith.space.space import Space
 
 _MOST = 200_000
 
 
-def grid_size(parameters: Sequence[Parameter]) -> int | None:
-    """The number of active combinations; None when one is continuous, or parents have too many values."""
-    if any(parameter.domain.cardinality is None for parameter in parameters):
+def grid_size(space: Space) -> int | None:
+    """The number of active combinations, constraints aside.
+
+    None when a parameter is continuous, or parents have too many values to enumerate.
+    """
+    if any(parameter.domain.cardinality is None for parameter in space.parameters):
         return None
-    sizes = [_component(group) for group in _components(parameters)]
+    sizes = [_component(group) for group in _components(space.parameters)]
     return None if None in sizes else math.prod(size or 0 for size in sizes)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.parse_domain import parse_domain
-from tunesmith.space.space import Space
+from tunesmith.space.space import Space, constrained
 from tunesmith.space.typed import parse_typed
 
 __all__ = ["parse_domain", "parse_space"]
@@ -25,12 +25,12 @@ def parse_space(thing: Any, constraints: Any = ()) -> Space:
         SpaceError: for anything else, and for parameters that cannot be.
     """
     if isinstance(thing, Space):
-        return thing.constrained(constraints)
+        return constrained(thing, constraints)
     if isinstance(thing, Mapping):
         return Space.of(thing, constraints)
     if isinstance(thing, type) and dataclasses.is_dataclass(thing):
         domains, typed = parse_typed(thing)
-        return Space.of(domains, constraints).typed(thing, typed)
+        return dataclasses.replace(Space.of(domains, constraints), config_type=thing, config_tree=typed)
     raise SpaceError(
         "a space must be a mapping such as {'lr': ts.Float(1e-5, 1e-1, log=True)}, a dataclass with "
         f"annotated fields, or a Space, got {thing!r}"

@@ -9,11 +9,11 @@ from typing import Any
 from tunesmith._rng import Rng, uniforms
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Domain
+from tunesmith.space.choice import branches_of
 from tunesmith.space.codec import complete, read_params
 from tunesmith.space.constraint import Constraint, constraint_from_json, parse_constraints
 from tunesmith.space.domain import domain_from_json
 from tunesmith.space.flatten import Declared, Parameter, flatten
-from tunesmith.space.grid import grid_size
 from tunesmith.space.parse_domain import declare
 from tunesmith.space.render import as_html, as_text
 
@@ -32,17 +32,20 @@ class Space:
         parameters: all of them, parents before children.
         dims: the searchable ones, which are the columns of unit rows.
         constraints: what configurations must satisfy.
-        config_type: the dataclass it was read from, or None.
-        grid_size: the number of active combinations, constraints aside; None when there is no end of them.
+        center: the unit row of all defaults; of prior values and middles where there is no default.
+        default: what is used now, the params of all defaults; None when no parameter has one. A parameter
+            without default takes its prior's value, its middle, or its first choice.
+        config_type: the dataclass it was read from, or None; see `config_of`.
     """
 
     declared: Declared
     constraints: tuple[Constraint, ...]
     parameters: tuple[Parameter, ...]
     dims: tuple[Parameter, ...]
+    center: tuple[float, ...] = ()
+    default: Mapping[str, Any] | None = None
     config_type: type | None = None
     config_tree: Any = None
-    _places: dict[str, int] = field(default_factory=dict)
     _keys: tuple[str, ...] = ()
     _beliefs: tuple[tuple[int, Domain], ...] = ()
     _conditional: bool = False
@@ -63,13 +66,13 @@ class Space:
         if not isinstance(parameters, Mapping):
             raise SpaceError(f"a space must be a mapping of names to parameters, got {parameters!r}")
         space = _compile(declare(parameters), parse_constraints(constraints))
-        space._check_constraints()
+        _check_constraints(space)
         return space
 
     @staticmethod
     def flat(domains: Mapping[str, Domain]) -> Space:
         """The space of independent domains, built without further checks; for define-by-run."""
-        if any(domain.when is not None or domain.branches_of() for domain in domains.values()):
+        if any(domain.when is not None or branches_of(domain) for domain in domains.values()):
             return Space.of(domains)
         found, column = [], 0
         for name, domain in domains.items():
@@ -78,34 +81,12 @@ class Space:
             column += searched
         return _assemble(tuple(domains.items()), (), tuple(found))
 
-    def constrained(self, constraints: Any) -> Space:
-        """The same space under further constraints. Raises SpaceError as `Space.of` does."""
-        added = parse_constraints(constraints)
-        if not added:
-            return self
-        space = replace(self, constraints=(*self.constraints, *added))
-        space._check_constraints()
-        return space
-
-    def typed(self, kind: type, tree: Any) -> Space:
-        """The same space, with the dataclass it was read from."""
-        return replace(self, config_type=kind, config_tree=tree)
-
     def with_domain(self, name: str, domain: Domain) -> Space:
         """The same space with a parameter added, or its domain exchanged. Raises SpaceError."""
         changed = {**dict(self.declared), name: domain}
         if self._conditional or self.constraints:
             return replace(Space.of(changed, self.constraints), config_type=self.config_type)
         return Space.flat(changed)
-
-    def column(self, key: str) -> int:
-        """The column of a parameter in unit rows. Raises SpaceError for unknown keys and constants."""
-        try:
-            return self._places[key]
-        except KeyError:
-            raise SpaceError(
-                f"{key!r} has no column; the columns are {', '.join(map(repr, self._keys))}"
-            ) from None
 
     def decode(self, row: Sequence[float]) -> dict[str, Any]:
         """The params at a unit row, active ones in order; columns of inactive ones are not looked at.
@@ -145,16 +126,6 @@ class Space:
             SpaceError: for missing, unknown, inactive or outside parameters, by name.
         """
         return read_params(self.parameters, params)[0]
-
-    def active(self, params: Mapping[str, Any]) -> list[str]:
-        """The keys of the parameters that are active at canonical params."""
-        found: dict[str, Any] = {}
-        keys = []
-        for parameter in self.parameters:
-            if parameter.name in params and parameter.active(found):
-                found[parameter.name] = params[parameter.name]
-                keys.append(parameter.key)
-        return keys
 
     def complete(self, partial: Mapping[str, Any], base: Sequence[float]) -> dict[str, Any]:
         """Params with the given values, and from the unit row `base` those of the other active parameters.
@@ -199,28 +170,6 @@ class Space:
             row[column] = domain.draw(row[column])
         return row
 
-    def center_row(self) -> list[float]:
-        """The unit row of all defaults; of prior values and middles where there is no default."""
-        return [parameter.domain.start_unit for parameter in self.dims]
-
-    def default_params(self) -> dict[str, Any] | None:
-        """What is used now: all defaults, or None when no parameter has one.
-
-        A parameter without default takes its prior's value, its middle, or its first choice.
-        """
-        if not any(parameter.domain.has_default for parameter in self.dims):
-            return None
-        params: dict[str, Any] = {}
-        for parameter in self.parameters:
-            if parameter.active(params):
-                params[parameter.name] = parameter.domain.start()
-        return params
-
-    @property
-    def grid_size(self) -> int | None:
-        """The number of active combinations, constraints aside; None when there is no end of them."""
-        return grid_size(self.parameters)
-
     def objects(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Params with the Python objects behind their labels."""
         found: dict[str, Any] = {}
@@ -229,16 +178,6 @@ class Space:
             if name in params and parameter.active(params):
                 found[name] = parameter.domain.object(params[name])
         return found
-
-    def config(self, params: Mapping[str, Any]) -> Any:
-        """An instance of `config_type` at params: objects for labels, dataclass defaults for inactive fields.
-
-        Raises:
-            SpaceError: when the space was not read from a dataclass.
-        """
-        if self.config_tree is None:
-            raise SpaceError("this space was not read from a dataclass, so it has no config: use params")
-        return self.config_tree.build(self.objects(params))
 
     def as_json(self) -> dict[str, Any]:
         """The space as plain JSON, versioned. Raises SpaceError for a constraint that is a lambda."""
@@ -260,8 +199,8 @@ class Space:
         declared = tuple((entry["name"], domain_from_json(entry)) for entry in data["parameters"])
         return _compile(declared, tuple(map(constraint_from_json, data["constraints"])))
 
-    def describe(self) -> str:
-        """A table of the parameters, as text."""
+    def __str__(self) -> str:
+        """A table of the parameters."""
         return as_text(self.parameters, self.constraints)
 
     def _repr_html_(self) -> str:
@@ -282,35 +221,46 @@ class Space:
             object.__setattr__(self, "_hash", hash((self.declared, self.constraints)) or 1)
         return self._hash
 
-    def _check_constraints(self) -> None:
-        """Raises SpaceError for unknown names, an infeasible default, or when nothing is feasible."""
-        names = {parameter.name for parameter in self.parameters}
-        for constraint in self.constraints:
-            for name in sorted(constraint.names - names):
-                raise SpaceError(
-                    f"constraint '{constraint}' names {name!r}, which is no parameter; "
-                    f"there are {', '.join(map(repr, sorted(names)))}"
-                )
-        if not self.constraints:
-            return
-        default = self.default_params()
-        if default is not None:
-            for constraint in self.constraints:
-                if not constraint.satisfied(default):
-                    raise SpaceError(
-                        f"the default configuration {default!r} violates {constraint}: change either"
-                    )
-        elif not self.feasible(self.decode(self.center_row())):
-            self._find_feasible()
 
-    def _find_feasible(self) -> None:
-        for number in range(_ATTEMPTS):
-            if self.feasible(self.decode(self._attempt(Rng(0, number), 0))):
-                return
-        raise SpaceError(
-            f"no feasible configuration in {_ATTEMPTS} draws: the constraints contradict each other, or "
-            f"leave too little: {', '.join(map(str, self.constraints))}"
-        )
+def constrained(space: Space, constraints: Any) -> Space:
+    """The same space under further constraints. Raises SpaceError as `Space.of` does."""
+    added = parse_constraints(constraints)
+    if not added:
+        return space
+    narrower = replace(space, constraints=(*space.constraints, *added))
+    _check_constraints(narrower)
+    return narrower
+
+
+def _check_constraints(space: Space) -> None:
+    """Raises SpaceError for unknown names, an infeasible default, or when nothing is feasible."""
+    names = {parameter.name for parameter in space.parameters}
+    for constraint in space.constraints:
+        for name in sorted(constraint.names - names):
+            raise SpaceError(
+                f"constraint '{constraint}' names {name!r}, which is no parameter; "
+                f"there are {', '.join(map(repr, sorted(names)))}"
+            )
+    if not space.constraints:
+        return
+    if space.default is not None:
+        for constraint in space.constraints:
+            if not constraint.satisfied(space.default):
+                raise SpaceError(
+                    f"the default configuration {space.default!r} violates {constraint}: change either"
+                )
+    elif not space.feasible(space.decode(space.center)):
+        _find_feasible(space)
+
+
+def _find_feasible(space: Space) -> None:
+    for number in range(_ATTEMPTS):
+        if space.feasible(space.decode(space._attempt(Rng(0, number), 0))):
+            return
+    raise SpaceError(
+        f"no feasible configuration in {_ATTEMPTS} draws: the constraints contradict each other, or "
+        f"leave too little: {', '.join(map(str, space.constraints))}"
+    )
 
 
 def _compile(declared: Declared, constraints: Iterable[Constraint]) -> Space:
@@ -327,7 +277,8 @@ def _assemble(
         constraints,
         parameters,
         dims,
-        _places={key: place for place, key in enumerate(keys)},
+        tuple(parameter.domain.start_unit for parameter in dims),
+        _default(parameters),
         _keys=keys,
         _beliefs=tuple((place, p.domain) for place, p in enumerate(dims) if p.domain.prior is not None),
         _conditional=any(parameter.rules for parameter in parameters),
@@ -335,3 +286,14 @@ def _assemble(
         if len(dims) == len(parameters) and not any(p.rules for p in parameters)
         else None,
     )
+
+
+def _default(parameters: Iterable[Parameter]) -> dict[str, Any] | None:
+    """The params of all defaults; None when no parameter has one."""
+    if not any(parameter.domain.has_default for parameter in parameters):
+        return None
+    params: dict[str, Any] = {}
+    for parameter in parameters:
+        if parameter.active(params):
+            params[parameter.name] = parameter.domain.start()
+    return params

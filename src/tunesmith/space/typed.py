@@ -9,8 +9,10 @@ from enum import Enum
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.base import Domain, named
+from tunesmith.space.base import Domain, named, with_when
 from tunesmith.space.category import Categorical, Constant
+from tunesmith.space.choice import branches_of
+from tunesmith.space.space import Space
 
 _JOIN = "__"
 
@@ -47,6 +49,17 @@ def parse_typed(kind: type) -> tuple[dict[str, Domain], Typed]:
     return _parse(kind, "", kind.__name__)
 
 
+def config_of(space: Space, params: Mapping[str, Any]) -> Any:
+    """An instance of the space's dataclass at params: objects for labels, defaults for inactive fields.
+
+    Raises:
+        SpaceError: when the space was not read from a dataclass.
+    """
+    if space.config_tree is None:
+        raise SpaceError("this space was not read from a dataclass, so it has no config: use params")
+    return space.config_tree.build(space.objects(params))
+
+
 def _parse(kind: type, prefix: str, where: str) -> tuple[dict[str, Domain], Typed]:
     try:
         hints = get_type_hints(kind, include_extras=True)
@@ -75,7 +88,7 @@ def _parse(kind: type, prefix: str, where: str) -> tuple[dict[str, Domain], Type
     for name in own if prefix else ():
         domain = domains[prefix + name]
         if domain.when is not None:
-            domains[prefix + name] = domain.with_when(domain.when.renamed(renames))
+            domains[prefix + name] = with_when(domain, domain.when.renamed(renames))
     return domains, Typed(kind, prefix, tuple(own), tuple(nested))
 
 
@@ -110,7 +123,7 @@ def _domain(hint: Any) -> Domain | None:
     if get_origin(hint) is Annotated:
         inner, *extras = get_args(hint)
         found = [extra for extra in extras if isinstance(extra, Domain)]
-        if any(domain.branches_of() for domain in found):
+        if any(branches_of(domain) for domain in found):
             raise SpaceError(
                 "a Choice has parameters of its own, which no field holds: use a mapping space, or when="
             )

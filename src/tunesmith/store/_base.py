@@ -47,6 +47,10 @@ class Store(ABC):
     lease: float  # seconds a claim holds without renewal
     shared: ClassVar[bool] = True  # whether other processes may hold the same study
 
+    def __str__(self) -> str:
+        """Where it is, for messages."""
+        return f"this {type(self).__name__}"
+
     def checkpoint_folder(self, study: int) -> str | None:  # noqa: ARG002
         """Where checkpoints of this study are kept; None when the store keeps none."""
         return None

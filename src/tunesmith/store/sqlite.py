@@ -53,6 +53,9 @@ class SQLiteStore(Store):
         self._file = Database(self.path, durable=durability == "full")
         self._end = weakref.finalize(self, self._file.close)  # a forgotten store is closed all the same
 
+    def __str__(self) -> str:
+        return str(self.path)
+
     def __enter__(self) -> SQLiteStore:
         return self
 

@@ -29,6 +29,7 @@ from tunesmith.schedule._base import Scheduler
 from tunesmith.schedule.asha import ASHA
 from tunesmith.schedule.none import NoScheduler
 from tunesmith.search._base import Searcher
+from tunesmith.space.grid import grid_size
 from tunesmith.space.space import Space
 from tunesmith.testing.simulate import (
     ALL_FAULTS,
@@ -104,9 +105,8 @@ def _check_row(unit: Sequence[float], space: Space) -> None:
     params = space.decode(unit)
     assert space.check(params) == params
     assert space.feasible(params), f"{params} breaks a constraint"
-    active = set(space.active(params))
     for u, parameter in zip(unit, space.dims, strict=True):
-        if parameter.key in active:
+        if parameter.active(params):
             assert 0.0 <= u <= 1.0, f"{parameter.key} is proposed at {u}, outside [0, 1]"
 
 
@@ -160,7 +160,7 @@ def able(searcher: Searcher[Any], space: Space | None, objectives: int = 1) -> b
     return (
         (handles.conditions or not any(p.rules for p in space.parameters))
         and (handles.constraints or not space.constraints)
-        and (handles.continuous or space.grid_size is not None)
+        and (handles.continuous or grid_size(space) is not None)
     )
 
 
