@@ -42,7 +42,7 @@ def memory(size: Size) -> Result:
     )
     return Result(
         case="memory", title=f"Random search in memory, {n:,} trials of 10 floats, define-by-run",
-        unit="µs a trial", lines=lines, bars=dict.fromkeys(_others(lines), 1.0),
+        unit="µs a trial", lines=lines, bars=dict.fromkeys(_others(lines), 8.0),
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def durable(size: Size) -> Result:
     return Result(
         case="durable", title="Every trial synced to disk, one process, 3 floats", unit="ms a trial",
         lines=lines,
-        bars={"Optuna, RDB (SQLite)": 20.0, "Optuna, JournalFile": 1.0},
+        bars={"Optuna, RDB (SQLite)": 10.0, "Optuna, JournalFile": 2.0},
         facts=(_fsync(),),
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def imports(size: Size) -> Result:
     found = tuple(Line(who=li.who, runs=tuple(max(0.01, run - bare) for run in li.runs)) for li in lines[:-1])
     return Result(
         case="imports", title="Import in a fresh interpreter", unit="ms", lines=found,
-        bars=dict.fromkeys(_others(found), 1.0),
+        bars=dict.fromkeys(_others(found), 2.0),
         facts=tuple(f"least: {li.who} {min(li.runs):.1f} ms" for li in found),
     )  # fmt: skip
 
@@ -96,7 +96,7 @@ def processes(size: Size) -> Result:
     return Result(
         case="processes", title=f"{_PROCESSES} processes on one study in one file", unit="ms a trial",
         lines=lines,
-        bars=dict.fromkeys(_others(lines), 1.0),
+        bars={},
         facts=tuple(f"{who}: {'; '.join(dict.fromkeys(found))}" for who, found in censuses.items()),
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ def opening(size: Size) -> Result:
         title=f"Open a study of {n:,} trials in a fresh process, read its best value and all trials",
         unit="ms",
         lines=lines,
-        bars={"Optuna, RDB (SQLite)": 20.0, "Optuna, JournalFile": 1.0},
+        bars={},
         facts=(
             "imports are not counted",
             *(f"best value alone: {who} {statistics.median(runs):.0f} ms" for who, runs in best.items()),
@@ -133,7 +133,7 @@ def tpe(size: Size, told: int) -> Result:
     return Result(
         case=f"tpe-{told}", title=f"TPE: one ask and tell at {told:,} told trials, 10 floats", unit="ms",
         lines=lines,
-        bars=dict.fromkeys(_others(lines), 1.0),
+        bars={},
     )  # fmt: skip
 
 

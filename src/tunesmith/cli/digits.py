@@ -13,7 +13,7 @@ from typing import Any
 from tunesmith.kernel.trial import TrialHandle
 from tunesmith.space import Categorical, Choice, Float, Int
 
-SEED = 0
+SEED = 11
 FOLDS = 10
 
 space = {

@@ -40,8 +40,8 @@ def run(
 
     One worker without `trial_timeout` runs in this process; otherwise each worker is a process of its own.
     `retries`: how often a trial is run again whose worker died, or that ran too long. Ctrl-C lets running
-    trials finish; a second one puts them back. Raises SettingError for wrong arguments, ObjectiveError for an objective that breaks
-    its contract or cannot be sent, StudyAborted when the first ten trials all fail alike.
+    trials finish; a second one puts them back. Raises SettingError for wrong arguments, ObjectiveError for an
+    objective that breaks its contract or cannot be sent, StudyAborted when the first ten trials all fail alike.
     """
     if not callable(objective):
         raise ObjectiveError(f"the objective must be a function that takes a trial, got {objective!r}")

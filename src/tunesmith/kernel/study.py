@@ -73,8 +73,9 @@ class Study(Reading):
 
         `value`: a number, or as many as there are objectives (a dict, or a sequence in their order). Without
         one, the trial's last report counts when the scheduler has stopped or paused it. `state="FAILED"`
-        (with `error`) records a failure, as NaN does. Raises ObjectiveError for what is not a number,
-        Conflict when the trial has ended otherwise, and LeaseLost when the trial was given to another worker meanwhile; the value is kept as evidence then.
+        (with `error`) records a failure, as NaN does. Raises ObjectiveError for what is not a number, Conflict
+        when the trial has ended otherwise, and LeaseLost when it was given to another worker meanwhile; what
+        was told then is kept as evidence.
         """
         number = trial if isinstance(trial, int) else trial.number
         with self.cursor.lock:

@@ -17,7 +17,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Handles:
-    """What a method can deal with. What it cannot do, it says: the study refuses it before the first trial."""
+    """What a method can deal with. What it cannot do, it says: the study refuses it at once."""
 
     define_by_run: bool = True  # a space that grows while the study runs
     conditions: bool = True
