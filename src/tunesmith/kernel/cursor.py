@@ -87,6 +87,7 @@ class Cursor:
         with self.lock:
             if self.store.shared and time.monotonic() - self._looked > self.store.lease / 4:
                 self.put_back()
+            refused_at = -1
             while True:
                 self.read()
                 claimant = Claimant(self.worker, time.time())
@@ -95,8 +96,11 @@ class Cursor:
                     return []
                 try:
                     self.append(events, _first_new(events))
-                except Conflict:
-                    continue  # another worker was faster: read on, and try again
+                except Conflict:  # another worker was faster: read on, and try again
+                    if refused_at == self.read().position:
+                        raise  # nobody was: the store contradicts its own log
+                    refused_at = self.fold.ledger.position
+                    continue
                 for event in events:
                     self._claims[event.number] = event.attempt
                 if self._keeper is None and self.store.shared:
