@@ -14,7 +14,10 @@ FLOORS = [
     ["record"],
     ["search", "schedule", "store", "execute", "analysis"],
     ["kernel"],
-    ["presets"],  # floor 5 in three steps: the defaults, the functions that use them, and adapters on top
+    [
+        "presets"
+    ],  # floor 5 in four steps: defaults, what is refused, the functions that use both, adapters on top
+    ["agreement"],
     ["api"],
     ["sklearn", "integrations", "launch", "plots", "report", "testing"],
     ["cli", "dashboard", "automl"],

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tunesmith import _check, presets
-from tunesmith.errors import ObjectiveError, SettingError, StudyError
+from tunesmith.agreement import Same, refuse, told
+from tunesmith.errors import SettingError, StudyError
 from tunesmith.kernel.callback import AnyCallback, Callback
 from tunesmith.kernel.cursor import Cursor
+from tunesmith.kernel.run import check
 from tunesmith.kernel.stop import StopRule
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.trial import TrialHandle
+from tunesmith.kernel.view import why_none
 from tunesmith.record.event import Claimed, Created, Event, Released, Resumed
 from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
-from tunesmith.space.grid import grid_size
 from tunesmith.space.parse import parse_space
 from tunesmith.space.space import Space
 from tunesmith.store._base import Store, StudyInfo
@@ -81,8 +85,7 @@ def tune(
         SpaceError, SettingError, StudyError, ObjectiveError: before the first trial, in one sentence.
         StudyAborted: when the first ten trials all fail alike.
     """
-    if not callable(objective):
-        raise ObjectiveError(f"the objective must be a function that takes a trial, got {objective!r}")
+    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout)
     study = _open(
         space,
         direction=direction,
@@ -146,13 +149,25 @@ def create_study(
     )
 
 
-def load_study(name: str, *, storage: Storage = None) -> Study:
-    """The study of this name; any process may ask and tell it. Raises StudyError when there is none."""
+def load_study(name: str, *, storage: Storage = None, space: Any = None) -> Study:
+    """The study of this name; any process may ask and tell it. Raises StudyError when there is none.
+
+    A store keeps the labels of Python objects, not the objects: give `space` again to run an objective that
+    takes objects from it. It must be the study's own.
+    """
     store = presets.store(storage, new=False)
     info = _find(store, name)
     if info is None:
         known = ", ".join(repr(i.spec.name) for i in store.list()) or "none"
         raise StudyError(f"there is no study named {name!r} in {store}: it holds {known}")
+    if space is not None:
+        mine = info.spec.problem
+        again = parse_space(space, () if mine.space is None else mine.space.constraints)
+        if again != mine.space:
+            raise StudyError(
+                f"study {name!r} in {store} has another space than the one given: {told(mine.space)}"
+            )
+        info = replace(info, spec=replace(info.spec, problem=replace(mine, space=again)))
     return _load(store, info)
 
 
@@ -176,8 +191,16 @@ def copy_study(name: str, to: str, *, storage: Storage = None, to_storage: Stora
     store = source.cursor.store if to_storage is None else presets.store(to_storage)
     events = _handed_over(source.cursor.store.read(source.cursor.id))
     study = store.create(replace(source.spec, name=to))
-    if events:
-        store.append(study, events)
+    try:
+        files = source.cursor.context.checkpoints
+        folder = store.checkpoint_folder(study)
+        if files is not None and folder is not None and os.path.isdir(files):
+            shutil.copytree(files, folder, dirs_exist_ok=True)
+        if events:
+            store.append(study, events)
+    except BaseException:
+        store.delete(study)
+        raise
     copied = load_study(to, storage=store)
     running = [
         Released(t.number, t.attempt, t.worker or "", "copied", at=time.time())
@@ -239,7 +262,7 @@ def _open(
             raise StudyError(
                 f"a study named {name!r} exists in {store}: load_study() it, or choose another name"
             )
-        same = _Same(info.spec.name, store, info.spec)
+        same = Same(info.spec.name, store, info.spec)
         same.check(wanted, seed, searcher, scheduler, named=bool(direction or objectives))
         if wanted.space is not None:  # it may hold Python objects, which no store keeps
             info = replace(
@@ -252,7 +275,7 @@ def _open(
         return found
     chosen = presets.searcher(searcher)
     scheduling = presets.scheduler(scheduler, objective)
-    _refuse(wanted, chosen, scheduling)
+    refuse(wanted, chosen, scheduling)
     spec = StudySpec(
         name=name or f"study-{uuid.uuid4().hex[:8]}",
         problem=wanted,
@@ -263,14 +286,15 @@ def _open(
     )
     chosen.init(wanted)
     scheduling.init(wanted)  # both complain before the study exists
-    try:
+    study: int | None = None
+    with contextlib.suppress(StudyError):  # another process was faster: then the study is there
         study = store.create(spec)
-    except StudyError:  # another process was faster
-        found = existing()
-        if found is None:
-            raise
-        return found
-    return Study(Cursor(store, study, spec, chosen, scheduling))
+    if study is not None:
+        return Study(Cursor(store, study, spec, chosen, scheduling))
+    found = existing()
+    if found is None:
+        raise StudyError(f"study {spec.name!r} was made and deleted by others at the same moment: try again")
+    return found
 
 
 def _space(space: Any, constraints: Sequence[Any]) -> Space | None:
@@ -281,85 +305,6 @@ def _space(space: Any, constraints: Sequence[Any]) -> Space | None:
             )
         return None
     return parse_space(space, constraints)
-
-
-def _refuse(problem: Problem, searcher: Searcher[Any], scheduler: Scheduler[Any]) -> None:
-    """Say before the first trial what the chosen methods cannot do."""
-    able = searcher.handles
-    name = presets.record(searcher)["name"]
-    if problem.space is None and not able.define_by_run:
-        raise SettingError(f"searcher {name!r} must know the space beforehand: declare it with space=")
-    if able.objectives is not None and len(problem.objectives) > able.objectives:
-        raise SettingError(
-            f"searcher {name!r} takes {able.objectives} objective, got {len(problem.objectives)}"
-        )
-    most = scheduler.objectives
-    if most is not None and len(problem.objectives) > most:
-        raise SettingError(f"the scheduler takes {most} objective, got {len(problem.objectives)}")
-    space = problem.space
-    if space is None:
-        return
-    if not able.constraints and space.constraints:
-        raise SettingError(f"searcher {name!r} cannot keep constraints between parameters")
-    if not able.conditions and any(p.rules for p in space.parameters):
-        raise SettingError(f"searcher {name!r} cannot deal with conditional parameters")
-    if not able.continuous and grid_size(space) is None:
-        raise SettingError(f"searcher {name!r} needs parameters with finitely many values: give them a step")
-
-
-@dataclass(frozen=True, slots=True)
-class _Same:
-    """Whether what is asked for is what the study of this name was made for."""
-
-    name: str
-    store: Store
-    spec: StudySpec
-
-    def check(
-        self,
-        wanted: Problem,
-        seed: int | None,
-        searcher: str | Searcher[Any] | None,
-        scheduler: str | Scheduler[Any] | None,
-        *,
-        named: bool,
-    ) -> None:
-        """Raise StudyError at the first difference. What was left out is taken from the record."""
-        mine = self.spec.problem
-        if wanted.space != mine.space:
-            self._differs("space", _told(mine.space), _told(wanted.space))
-        if named and wanted.objectives != mine.objectives:
-            self._differs("objectives", _goals(mine), _goals(wanted))
-        if wanted.fidelity is not None and wanted.fidelity != mine.fidelity:
-            self._differs("fidelity", mine.fidelity, wanted.fidelity)
-        if seed is not None and seed != self.spec.seed:
-            self._differs("seed", self.spec.seed, seed)
-        if searcher is not None:
-            self._method("searcher", searcher, self.spec.searcher, presets.record(presets.searcher(searcher)))
-        if scheduler is not None:
-            given = presets.record(presets.scheduler(scheduler))
-            self._method("scheduler", scheduler, self.spec.scheduler, given)
-
-    def _method(self, what: str, asked: Any, mine: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-        """A name asks for the method alone, with its settings from the record; an object asks for both."""
-        if given["name"] != mine["name"] or (not isinstance(asked, str) and given != mine):
-            self._differs(what, mine, given)
-
-    def _differs(self, what: str, mine: Any, wanted: Any) -> None:
-        raise StudyError(
-            f"study {self.name!r} exists in {self.store} with another {what} ({mine}) than asked for now "
-            f"({wanted}): choose another name=, or delete it first"
-        )
-
-
-def _told(space: Space | None) -> str:
-    return "defined by running" if space is None else ", ".join(
-        f"{p.name}: {p.domain!r}" for p in space.parameters
-    )  # fmt: skip
-
-
-def _goals(problem: Problem) -> str:
-    return ", ".join(f"{o.direction.value} {o.name}" for o in problem.objectives)
 
 
 def _find(store: Store, name: str) -> StudyInfo | None:
@@ -378,7 +323,7 @@ def _load(store: Store, info: StudyInfo) -> Study:
 
 
 class _Announce(Callback):
-    """Says on the error stream that a study is being resumed."""
+    """Says on the error stream what a script's user must know: that a study is resumed, or cut short."""
 
     def started(self, study: Study, n_trials: int | None, workers: int, put_back: int) -> None:  # noqa: ARG002
         ledger = study.cursor.fold.ledger
@@ -388,3 +333,11 @@ class _Announce(Callback):
         interrupted = len(ledger.waiting)
         tail = f", {interrupted} interrupted, put back" if interrupted else ""
         sys.stderr.write(f"{study.name}: {ledger.finished}{total} done{tail}\n")
+
+    def closed(self, study: Study, reason: str) -> None:
+        ledger = study.cursor.fold.ledger
+        if reason == "interrupted":
+            more = "; the same call goes on" if study.cursor.store.shared else ""
+            sys.stderr.write(f"{study.name}: interrupted, {ledger.finished} trials done{more}\n")
+        elif reason != "failed" and ledger.finished and ledger.finished == ledger.states[TrialState.FAILED]:
+            sys.stderr.write(f"{why_none(study.name, ledger)}\n")

@@ -84,6 +84,8 @@ def store(given: str | os.PathLike[str] | Store | None, *, new: bool = True) -> 
     """
     if isinstance(given, Store):
         return given
+    if given is not None and not isinstance(given, (str, os.PathLike)):
+        raise SettingError(f"storage must be a path, 'sqlite:///…' or a Store, got {given!r}")
     address = DEFAULT_STORAGE if given is None else os.fspath(given)
     if address == "memory:":
         return MemoryStore()

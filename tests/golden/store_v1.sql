@@ -52,7 +52,7 @@ INSERT INTO "trial" VALUES(1,1,'WAITING',1,NULL,NULL,NULL,10,'{"lr":0.01}',NULL,
 INSERT INTO "trial" VALUES(1,2,'FAILED',1,'w1',NULL,NULL,15,'{"lr":0.0031,"layers":3,"act":null}',NULL,NULL,NULL,NULL,NULL,NULL,'searcher',12.0,13.0,'ValueError: no
 Traceback',NULL,NULL);
 INSERT INTO "trial" VALUES(1,3,'STOPPED',1,'w1',NULL,NULL,17,'{"lr":0.0031,"layers":3,"act":null}',-9e999,'[{"$float":"-inf"},-0.0]',NULL,NULL,NULL,NULL,'searcher',14.0,15.0,NULL,NULL,NULL);
-INSERT INTO "trial" VALUES(1,4,'RUNNING',1,'w3',6548.328092373,'948ac3a3',18,'{"lr":0.0031,"layers":3,"act":null}',NULL,NULL,NULL,NULL,NULL,NULL,'searcher',16.0,NULL,NULL,NULL,NULL);
+INSERT INTO "trial" VALUES(1,4,'RUNNING',1,'w3',8670.827678513,'948ac3a3',18,'{"lr":0.0031,"layers":3,"act":null}',NULL,NULL,NULL,NULL,NULL,NULL,'searcher',16.0,NULL,NULL,NULL,NULL);
 CREATE INDEX trial_running on trial (study_id, number) where state = 'RUNNING';
 CREATE VIEW trials as select
         study.name as study, trial.number, trial.state, trial.value, trial.params,

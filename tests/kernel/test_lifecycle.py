@@ -79,7 +79,6 @@ def test_resuming_continues_the_same_search(store, capsys):
     ("change", "word"),
     [
         ({"space": {"x": ts.Float(0.0, 2.0), "n": ts.Int(1, 4)}}, "space"),
-        ({"space": None}, "space"),
         ({"direction": "maximize"}, "objectives"),
         ({"objectives": {"a": "minimize", "b": "minimize"}}, "objectives"),
         ({"seed": 4}, "seed"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ from tunesmith.record.event import (
 )  # fmt: skip
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
-from tunesmith.record.trial import Source, Trial, TrialState
+from tunesmith.record.trial import Trial, TrialState
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
+from tunesmith.space.domain import Domain
 from tunesmith.store._base import Store
 from tunesmith.store.checkpoints import checkpoint_path, drop_older
 
@@ -55,16 +57,21 @@ class Cursor:
         self.fold = Fold(spec.problem, searcher, scheduler)
         self._claims: dict[int, int] = {}
         self._keeper: threading.Event | None = None
+        self._torn = False  # whether a fold was begun and not finished
+        self._pid = os.getpid()
         self._looked = -math.inf  # when trials of lost workers were last looked for
         self.read()
 
     def read(self) -> Ledger:
         """The ledger at the log's end."""
         with self.lock:
+            if self._torn:
+                self.fold = Fold(self.spec.problem, self.searcher, self.scheduler)
+                self._torn = False
             ledger = self.fold.ledger
             events = self.store.read(self.id, ledger.position)
             if events:
-                self.fold.advance(events)
+                self._advance(events)
             return ledger
 
     def append(self, events: Sequence[Event], expect: int | None = None) -> None:
@@ -72,24 +79,32 @@ class Cursor:
         with self.lock:
             position = self.store.append(self.id, events, expect)
             if position == self.fold.ledger.position + len(events):
-                self.fold.advance(events)
+                self._advance(events)
             else:
                 self.read()
+
+    def _advance(self, events: Sequence[Event]) -> None:
+        """Fold events; when Ctrl-C breaks in, the next read folds all anew."""
+        self._torn = True
+        self.fold.advance(events)
+        self._torn = False
 
     def refold(self) -> None:
         """Drop what was folded and read the log again: the way back after an interruption at any moment."""
         with self.lock:
-            self.fold = Fold(self.spec.problem, self.searcher, self.scheduler)
+            self._torn = True
             self.read()
 
     def open_trials(self, count: int, limit: int | None) -> list[Assignment]:
         """Put up to `count` trials into this process's hands; no new one past `limit` trials in all."""
         with self.lock:
+            if self._pid != os.getpid():
+                self._forked()
             if self.store.shared and time.monotonic() - self._looked > self.store.lease / 4:
                 self.put_back()
             refused_at = -1
             while True:
-                self.read()
+                domains = self.read().domains
                 claimant = Claimant(self.worker, time.time())
                 events = openings(self.fold, self.spec.seed, claimant, count, limit)
                 if not events:
@@ -106,7 +121,17 @@ class Cursor:
                 if self._keeper is None and self.store.shared:
                     self._keeper = keep_renewed(self, self.store.lease / 4)
                 trials = self.fold.ledger.trials
-                return [self.assignment(trials[event.number]) for event in events]
+                if domains is not self.fold.ledger.domains:
+                    domains = _NOTHING  # others have changed them since these trials were proposed
+                return [
+                    self.assignment(trials[event.number], domains if type(event) is Created else _NOTHING)
+                    for event in events
+                ]
+
+    def _forked(self) -> None:
+        """A forked child holds nothing, and answers for itself; the parent renews what it has claimed."""
+        self._pid, self.worker = os.getpid(), _owner.identity()
+        self._claims, self._keeper, self._looked = {}, None, -math.inf
 
     def answer(self, message: Message) -> Decision:
         """Take a message from a running trial into the log; whether the trial goes on."""
@@ -124,6 +149,9 @@ class Cursor:
                 return Decision.STOP
 
     def _reported(self, message: Message) -> Decision:
+        trial = self.fold.ledger.trials[message.number]
+        if trial.attempt == message.attempt and trial.reports and message.step <= trial.step:
+            return self.scheduler.decide(self.fold.schedule_state, trial)  # known from an earlier attempt
         events = self._suggested(message)
         values = message.values or ()
         events.append(
@@ -146,7 +174,9 @@ class Cursor:
         events = self._suggested(message) if message.params is not None else []
         state = message.state
         if state is TrialState.PAUSED:
-            events.append(Paused(number, attempt, message.step, at=at))
+            events.append(
+                Paused(number, attempt, message.step, message.constraints, message.user_attrs, at=at)
+            )
         elif state is TrialState.WAITING or state is None:
             events = [Released(number, attempt, self.worker, message.error or "", at=at)]
         else:
@@ -180,12 +210,16 @@ class Cursor:
             return []
         return [Suggested(message.number, message.attempt, params, domains, at=time.time())]
 
-    def assignment(self, trial: Trial) -> Assignment:
-        """The trial as a unit of work: with its newest checkpoint, and what the user asked for."""
+    def assignment(self, trial: Trial, domains: Mapping[str, Domain] | None = None) -> Assignment:
+        """The trial as a unit of work: with its newest checkpoint, and what the user asked for.
+
+        `domains`: those that its values were proposed in; with none, every value is held against the domain
+        that the objective asks for.
+        """
         ledger = self.fold.ledger
-        fixed = trial.params if trial.source is Source.QUEUE else _NOTHING
+        fixed = ledger.fixed.get(trial.number, _NOTHING) if ledger.fixed else _NOTHING
         path, step = self._checkpoint(trial) if ledger.checkpoints else (None, 0)
-        return Assignment(trial, ledger.domains, fixed, path, step, self.spec.seed)
+        return Assignment(trial, domains or _NOTHING, fixed, path, step, self.spec.seed)
 
     def _checkpoint(self, trial: Trial) -> tuple[str | None, int]:
         """The newest checkpoint of the trial, or of its parent: the file's path, and the step."""

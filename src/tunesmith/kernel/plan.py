@@ -88,7 +88,7 @@ def propose(
         if proposal is None and fixed is None:
             return None
         unit = view.ledger.space.center if proposal is None else proposal.unit
-        if proposal is not None and proposal.memo is not None:
+        if proposal is not None and proposal.memo is not None and fixed is None:
             memo = loads(dumps(proposal.memo))  # as it will be when it comes back from the log
         params = view.ledger.space.decode(unit) if fixed is None else _with_fixed(view, fixed, unit)
     return Created(

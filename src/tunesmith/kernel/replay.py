@@ -19,7 +19,10 @@ from tunesmith.search._base import Searcher
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Whether every proposal came out again, bit for bit; `diverged_at` is the first trial that did not."""
+    """Whether every proposal came out again, bit for bit; `diverged_at` is the first trial that did not.
+
+    What is checked are the configurations: budgets, pauses and promotions are taken from the log.
+    """
 
     identical: bool
     checked: int

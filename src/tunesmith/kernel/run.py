@@ -41,27 +41,52 @@ def run(
     One worker without `trial_timeout` runs in this process; otherwise each worker is a process of its own.
     `retries`: how often a trial is run again whose worker died, or that ran too long. Ctrl-C lets running
     trials finish; a second one puts them back. Raises SettingError for wrong arguments, ObjectiveError for an
-    objective that breaks its contract or cannot be sent, StudyAborted when the first ten trials all fail alike.
+    objective that breaks its contract or cannot be sent, StudyAborted when the first ten trials fail alike.
     """
-    if not callable(objective):
-        raise ObjectiveError(f"the objective must be a function that takes a trial, got {objective!r}")
-    workers = _check.integer("workers", workers, 1)
-    retries = _check.integer("retries", retries, 0)
-    if n_trials is not None:
-        study.extend(_check.integer("n_trials", n_trials, 1))
-    rule = stop
-    limited = timeout is not None or stop is not None or study.cursor.read().n_trials is not None
-    if not limited and not study.cursor.searcher.ends:
+    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout)
+    recorded = study.cursor.read().n_trials
+    limit = recorded if n_trials is None else n_trials
+    if limit is None and timeout is None and stop is None and not study.cursor.searcher.ends:
         raise SettingError("this search would never end: give n_trials=, timeout= or stop=")
+    rule = stop
     if timeout is not None:
-        limit = Timeout(timeout)
-        rule = limit if rule is None else rule | limit
+        rule = Timeout(timeout) if rule is None else rule | Timeout(timeout)
     factory = WorkerFactory(objective, study.cursor.context)
     executor = _executor(factory, workers, trial_timeout)
+    if n_trials is not None and (recorded is None or n_trials > recorded):
+        study.extend(n_trials)  # the record only grows: a smaller total is for this run alone
     try:
-        _Run(study, study.cursor, executor, rule, [as_callback(c) for c in callbacks], retries).go()
+        _Run(study, study.cursor, executor, rule, limit, [as_callback(c) for c in callbacks], retries).go()
     finally:
         executor.close()
+
+
+def check(
+    objective: Any,
+    n_trials: Any,
+    timeout: Any,
+    stop: Any,
+    workers: Any,
+    callbacks: Any,
+    retries: Any,
+    trial_timeout: Any,
+) -> None:
+    """Raise for arguments of `run` that cannot be, before anything is written."""
+    if not callable(objective):
+        raise ObjectiveError(f"the objective must be a function that takes a trial, got {objective!r}")
+    _check.integer("workers", workers, 1)
+    _check.integer("retries", retries, 0)
+    if n_trials is not None:
+        _check.integer("n_trials", n_trials, 1)
+    if timeout is not None:
+        _check.seconds("timeout", timeout)
+    if trial_timeout is not None:
+        _check.seconds("trial_timeout", trial_timeout)
+    if stop is not None and not isinstance(stop, StopRule):
+        raise SettingError(f"stop must be a rule such as ts.TargetValue(0.99), got {stop!r}")
+    listed = isinstance(callbacks, Sequence) and not isinstance(callbacks, str)
+    if not listed or not all(isinstance(c, Callback) or callable(c) for c in callbacks):
+        raise SettingError(f"callbacks must be a list of functions (study, trial), got {callbacks!r}")
 
 
 def _executor(factory: WorkerFactory, workers: int, trial_timeout: float | str | None) -> Executor:
@@ -88,6 +113,7 @@ class _Run:
     cursor: Cursor
     executor: Executor
     rule: StopRule | None
+    limit: int | None  # of trials in the study, for this run
     callbacks: list[Callback]
     retries: int
     started: float = field(default_factory=time.monotonic)
@@ -95,6 +121,7 @@ class _Run:
     reason: str | None = None
     ends: int = 0
     failure: str | None = None  # the one way in which every trial of this run has failed so far
+    worked: bool = False  # whether any trial of this run has ended well
     raising: Exception | None = None
     polled: float = 0.0
     on_opened: list[Callback] = field(default_factory=list)
@@ -109,14 +136,15 @@ class _Run:
         self.study.stopping = False
         self.on_opened, self.on_ended = self._listeners("opened"), self._listeners("ended")
         put_back = self.cursor.put_back()
-        limit = self.cursor.read().n_trials
+        self.cursor.read()
         for callback in self.callbacks:
-            callback.started(self.study, limit, self.executor.slots, put_back)
+            callback.started(self.study, self.limit, self.executor.slots, put_back)
         try:
             self._loop()
         finally:
             for callback in self.callbacks:
-                callback.closed(self.study, self.reason or "nothing is left to try")
+                failed = "failed" if self.raising is not None else None
+                callback.closed(self.study, failed or self.reason or "nothing is left to try")
         if self.raising is not None:
             raise self.raising
 
@@ -140,7 +168,7 @@ class _Run:
         """Give every free slot a trial, unless the run is to end."""
         free = self.executor.slots - len(self.busy)
         while free > 0 and not self._done():
-            opened = self.cursor.open_trials(1, self.cursor.fold.ledger.n_trials)
+            opened = self.cursor.open_trials(1, self.limit)
             if not opened:
                 if self.reason is None and not self.busy:
                     self.reason = self._exhausted()
@@ -173,8 +201,8 @@ class _Run:
 
     def _exhausted(self) -> str | None:
         ledger = self.cursor.fold.ledger
-        if ledger.n_trials is not None and len(ledger.trials) >= ledger.n_trials:
-            return f"all {ledger.n_trials} trials are done"
+        if self.limit is not None and len(ledger.trials) >= self.limit:
+            return f"all {self.limit} trials are done"
         return None
 
     def _poll(self) -> None:
@@ -206,13 +234,15 @@ class _Run:
 
     def _judge(self, trial: Trial, message: Message) -> None:
         """Whether the failures of this run say that the configurations are not at fault."""
+        if trial.state is TrialState.WAITING:
+            return  # it will be run again
         self.ends += 1
         if trial.state is not TrialState.FAILED:
-            self.failure = None
+            self.failure, self.worked = None, True
             return
         error = (trial.error or "unknown error").strip()
         last = error.splitlines()[-1]
-        if message.wrong:
+        if message.wrong and not self.worked:
             self.raising = ObjectiveError(f"trial {trial.number}: {last}")
         elif self.ends == 1:
             self.failure = _kind(error)

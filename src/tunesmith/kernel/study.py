@@ -73,9 +73,9 @@ class Study(Reading):
 
         `value`: a number, or as many as there are objectives (a dict, or a sequence in their order). Without
         one, the trial's last report counts when the scheduler has stopped or paused it. `state="FAILED"`
-        (with `error`) records a failure, as NaN does. Raises ObjectiveError for what is not a number, Conflict
-        when the trial has ended otherwise, and LeaseLost when it was given to another worker meanwhile; what
-        was told then is kept as evidence.
+        (with `error`) records a failure, as NaN does. Raises ObjectiveError for what is not a number,
+        Conflict when the trial has ended otherwise, and LeaseLost when it was given to another worker
+        meanwhile; what was told then is kept as evidence.
         """
         number = trial if isinstance(trial, int) else trial.number
         with self.cursor.lock:
@@ -85,17 +85,14 @@ class Study(Reading):
                     f"study {self.name!r} has no trial {number}: it holds {len(ledger.trials)}, from 0 on"
                 )
             before = ledger.trials[number]
-            handle = self._handles.get(number)
-            if handle is None:
-                assignment = self.cursor.assignment(ledger.trials[number])
-                handle = TrialHandle(
-                    assignment, replace(self.cursor.context, raises=False), self.cursor.answer
-                )
-            message = self._told(handle, value, state, error)
+            message = self._message(trial, before, value, state, error)
+            mine = before.state.finished and before.attempt == message.attempt
+            if mine and (before.state, before.values) == (message.state, message.values):
+                return before  # told twice alike
             try:
                 self.cursor.end(message)
             except LeaseLost:
-                if not before.state.finished or before.attempt != message.attempt:
+                if not mine:
                     raise
                 raise Conflict(
                     f"trial {number} is {before.state.value} with {before.values} already, and what was told "
@@ -104,29 +101,42 @@ class Study(Reading):
             self._handles.pop(number, None)
             return self.cursor.fold.ledger.trials[number]
 
+    def _message(
+        self, trial: TrialHandle | Trial | int, record: Trial, value: Any, state: Any, error: str | None
+    ) -> Message:
+        """How the trial ended, under the claim of whoever tells it."""
+        handle = trial if isinstance(trial, TrialHandle) else self._handles.get(record.number)
+        if handle is not None:
+            return self._told(handle, value, state, error)
+        context = replace(self.cursor.context, raises=False)
+        stand_in = TrialHandle(self.cursor.assignment(record), context, self.cursor.answer)
+        message = self._told(stand_in, value, state, error)
+        attempt = trial.attempt if isinstance(trial, Trial) else record.attempt
+        return message._replace(attempt=attempt, params=None)  # what was asked for is not known here
+
     def _told(
         self, handle: TrialHandle, value: Any, state: TrialState | str | None, error: str | None
     ) -> Message:
         names = self.cursor.context.names
-        if state is not None:
-            state = TrialState(str(state).upper())
-        if state is TrialState.FAILED or error is not None:
+        ending = None if state is None else final_state(state)
+        if ending is TrialState.FAILED or error is not None:
             return ended(handle, TrialState.FAILED, error=error or "told as failed")
+        if value is None and handle.should_stop:
+            paused = decision(handle) is Decision.PAUSE
+            return ended(handle, TrialState.PAUSED if paused else TrialState.STOPPED)
+        if value is None and ending is TrialState.STOPPED:
+            return ended(handle, TrialState.STOPPED)
         if value is None:
-            if handle.should_stop:
-                halted = decision(handle) is Decision.PAUSE
-                return ended(handle, TrialState.PAUSED if halted else TrialState.STOPPED)
             last = self.cursor.fold.ledger.trials[handle.number].reports
-            if state is TrialState.STOPPED:
-                return ended(handle, TrialState.STOPPED)
             if not last:
                 raise SettingError(f"trial {handle.number} was told without a value, and has reported none")
-            return ended(handle, TrialState.COMPLETE, values=last[-1].values)
-        values = measured(value, names).values
+            values = last[-1].values
+        else:
+            values = measured(value, names).values
         problem = flaw(values, names)
         if problem is not None:
             return ended(handle, TrialState.FAILED, error=problem)
-        return ended(handle, state or TrialState.COMPLETE, values=values)
+        return ended(handle, ending or TrialState.COMPLETE, values=values)
 
     def enqueue(self, params: Mapping[str, Any]) -> Trial:
         """Have this configuration tried next; what is left out is filled in by the searcher.
@@ -162,9 +172,14 @@ class Study(Reading):
         names = self.cursor.context.names
         space = self.spec.problem.space
         checked = dict(params) if space is None else space.check(params)
+        ending = final_state(state)
         values = None if value is None else measured(value, names).values
-        if values is None and TrialState(state) is TrialState.COMPLETE:
+        if values is None and ending is TrialState.COMPLETE:
             raise SettingError("a complete trial has a value: give value=, or state='FAILED'")
+        if values is not None:
+            problem = flaw(values, names)
+            if problem is not None:
+                ending, values, error = TrialState.FAILED, None, error or problem
         with self.cursor.lock:
             while True:
                 number = len(self._read().trials)
@@ -180,7 +195,7 @@ class Study(Reading):
                     Finished(
                         number,
                         1,
-                        TrialState(state),
+                        ending,
                         values,
                         error,
                         constraints or {},
@@ -235,3 +250,14 @@ class Study(Reading):
         ledger = self.cursor.fold.ledger
         complete = ledger.states[TrialState.COMPLETE]
         return f"Study({self.name!r}, {len(ledger.trials)} trials, {complete} complete)"
+
+
+def final_state(state: TrialState | str) -> TrialState:
+    """The state in which a trial may end. Raises SettingError for another."""
+    try:
+        found = TrialState(str(state).upper())
+    except ValueError:
+        found = TrialState.RUNNING
+    if not found.finished:
+        raise SettingError(f"a trial ends as COMPLETE, STOPPED or FAILED, got state={state!r}")
+    return found

@@ -13,7 +13,7 @@ from tunesmith.errors import ObjectiveError, SettingError
 from tunesmith.execute._base import Send
 from tunesmith.kernel.measure import measured
 from tunesmith.record.assignment import Assignment, Decision, Kind, Message
-from tunesmith.record.codec import dumps
+from tunesmith.record.codec import dumps, loads
 from tunesmith.record.trial import TrialState
 from tunesmith.space.domain import Categorical, Domain, Float, Int
 from tunesmith.space.space import Space
@@ -93,8 +93,8 @@ class TrialHandle:
         self._params: dict[str, Any] | None = None
         self._asked: dict[str, Any] = {}
         self._domains: dict[str, Domain] = {}
-        self._constraints: dict[str, float] = {}
-        self._user_attrs: dict[str, Any] = {}
+        self._constraints: dict[str, float] = dict(trial.constraints) if trial.constraints else {}
+        self._user_attrs: dict[str, Any] = dict(trial.user_attrs) if trial.user_attrs else {}
         self._decision = Decision.CONTINUE
         self._step = 0
         self._last: tuple[float, ...] | None = None
@@ -219,8 +219,8 @@ class TrialHandle:
         values, metrics = measured(value, self._context.names)
         self._last = values
         reports = self._assignment.trial.reports
-        if reports and self._step <= reports[-1].step:
-            return
+        if reports and self._step < reports[-1].step:
+            return  # at the last known step the scheduler is asked again: its answer may not have been heard
         params, domains = asked(self)
         self._decision = self._send(
             Message(
@@ -239,8 +239,7 @@ class TrialHandle:
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Keep a JSON value with the trial's record. Raises SettingError for what JSON cannot hold."""
-        dumps(value)
-        self._user_attrs[key] = value
+        self._user_attrs[key] = loads(dumps(value))  # as it will come back, and nobody else's to change
 
     def constraint(self, name: str, value: float) -> None:
         """Record an outcome constraint: the trial is feasible when `value` <= 0."""
@@ -256,7 +255,7 @@ class TrialHandle:
             raise SettingError("checkpoints need a study with a store on disk: give it name=, or storage=")
         name = write_checkpoint(Path(folder), self.number, self._assignment.trial.attempt, data)
         at = self._step if step is None else int(step)
-        self._decision = self._send(
+        answer = self._send(
             Message(
                 number=self.number,
                 attempt=self._assignment.trial.attempt,
@@ -265,6 +264,8 @@ class TrialHandle:
                 file=name,
             )
         )
+        if answer is Decision.STOP:  # the claim is lost; otherwise what the last report decided stands
+            self._decision = answer
 
     def load_checkpoint(self) -> bytes | None:
         """The newest checkpoint of this trial, or of its parent when it has none; None when there is none."""

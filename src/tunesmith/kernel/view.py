@@ -43,7 +43,7 @@ class Reading(ABC):
                 "a study with several objectives has no single best trial: use best_trials, the Pareto front"
             )
         if ledger.best is None:
-            raise NoTrial(_why_none(self.spec.name, ledger))
+            raise NoTrial(why_none(self.spec.name, ledger))
         return ledger.best
 
     @property
@@ -132,10 +132,12 @@ def pareto(ledger: Ledger) -> tuple[Trial, ...]:
     return tuple(front)
 
 
-def _why_none(name: str, ledger: Ledger) -> str:
+def why_none(name: str, ledger: Ledger) -> str:
+    """Why a study has no best trial, in a sentence."""
     failed = [trial for trial in ledger.trials if trial.state is TrialState.FAILED]
     if not failed:
-        return f"study {name!r} has no complete trial yet ({len(ledger.trials)} trials in all)"
+        paused = f", {len(ledger.paused)} of them paused" if ledger.paused else ""
+        return f"study {name!r} has no complete trial yet ({len(ledger.trials)} trials in all{paused})"
     last = (failed[-1].error or "unknown").strip().splitlines()[-1]
     many = f"{len(failed)} of {len(ledger.trials)}"
     return f"study {name!r} has no complete trial: {many} failed, the last with: {last}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import GeneratorType
 from typing import Any
 
-from tunesmith.errors import ObjectiveError
+from tunesmith.errors import ObjectiveError, SpaceError
 from tunesmith.execute._base import Send
 from tunesmith.kernel.measure import flaw, measured
 from tunesmith.kernel.trial import (
@@ -59,7 +59,7 @@ class Worker:
             return self._returned(handle, result)
         except TrialEnded:
             return self._halted(handle)
-        except ObjectiveError as error:
+        except (ObjectiveError, SpaceError) as error:
             return ended(handle, TrialState.FAILED, error=str(error), wrong=True)
         except SystemExit as error:
             return ended(handle, TrialState.FAILED, error=f"the objective called sys.exit({error.code!r})")

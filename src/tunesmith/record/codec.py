@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tunesmith.errors import SettingError, StoreTooNew
@@ -38,7 +38,7 @@ def dumps(value: Any) -> str:
     except TypeError as error:
         raise SettingError(f"only JSON values can be stored (text, numbers, lists, dicts): {error}") from None
     if _MARK in text:
-        raise SettingError(f"{_FLOAT!r} is not to be had as a key: it marks numbers that JSON lacks")
+        _refuse_mark((_FLOAT,))
     return text
 
 
@@ -51,10 +51,16 @@ def _strict(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {_FLOAT: repr(value)}
     if isinstance(value, Mapping):
+        _refuse_mark(value)
         return {key: _strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_strict(item) for item in value]
     return value
+
+
+def _refuse_mark(keys: Iterable[Any]) -> None:
+    if _FLOAT in keys:
+        raise SettingError(f"{_FLOAT!r} is not to be had as a key: it marks numbers that JSON lacks")
 
 
 def _float_back(found: dict[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tunesmith.errors import Conflict, LeaseLost
+from tunesmith.errors import Conflict, LeaseLost, StoreError
 from tunesmith.record.trial import Source, TrialState
 from tunesmith.space.domain import Domain
 
@@ -98,6 +98,8 @@ class Paused(NamedTuple):
     number: int
     attempt: int
     step: int
+    constraints: Mapping[str, float] = _NOTHING
+    user_attrs: Mapping[str, Any] = _NOTHING
     at: float = 0.0
 
 
@@ -201,6 +203,10 @@ def admit(event: Event, row: Row | None, lapsed: bool = False) -> Row | None:
         raise LeaseLost(
             f"attempt {event.attempt} of trial {event.number} holds it no more: it is {row.state} "
             f"(attempt {row.attempt}), and what was written now is refused"
+        )
+    if isinstance(event, Finished) and not event.state.finished:
+        raise StoreError(
+            f"trial {event.number} cannot end as {event.state}: only COMPLETE, STOPPED or FAILED"
         )
     if isinstance(event, Released) and event.worker != row.worker and not lapsed:
         raise Conflict(f"trial {event.number} is held by {row.worker}, whose lease has not run out")

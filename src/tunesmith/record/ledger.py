@@ -37,9 +37,9 @@ class Ledger:
     """
 
     __slots__ = (
-        "_best_rank", "_open", "best", "checkpoints", "chosen", "domains", "finished", "n_trials", "notes",
-        "paused", "position", "problem", "running", "signs", "since_best", "space", "states", "trials",
-        "waiting",
+        "_best_rank", "_open", "best", "checkpoints", "chosen", "domains", "finished", "fixed", "n_trials",
+        "notes", "paused", "position", "problem", "running", "signs", "since_best", "space", "states",
+        "trials", "waiting",
     )  # fmt: skip
 
     def __init__(self, problem: Problem) -> None:
@@ -58,6 +58,7 @@ class Ledger:
             TrialState.PAUSED: self.paused,
         }
         self.finished = 0
+        self.fixed: dict[int, Mapping[str, Any]] = {}  # what users asked for, of enqueued trials
         self.chosen = 0  # trials proposed by the searcher, or by default
         self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
         self.best: Trial | None = None
@@ -109,6 +110,8 @@ class Ledger:
             return
         best = self.best
         order = rank(trial)
+        if order[1] != order[1]:
+            return  # a NaN is nobody's best
         if best is None or order < self._best_rank:
             self.best, self._best_rank = trial, order
             self.since_best = 0
@@ -116,6 +119,8 @@ class Ledger:
     def _created(self, event: Created) -> Trial:
         if event.source is Source.SEARCHER or event.source is Source.DEFAULT:
             self.chosen += 1
+        elif event.fixed is not None:
+            self.fixed[event.number] = event.fixed
         return Trial(  # by position: half the price of keywords, and made for every trial
             event.number,
             becomes(event),
@@ -178,6 +183,8 @@ class Ledger:
             state=TrialState.PAUSED,
             values=last.values if last else None,
             losses=last.losses if last else None,
+            constraints=event.constraints,
+            user_attrs=event.user_attrs,
         )
 
     def _released(self, event: Released) -> Trial:

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from tunesmith import _check
-from tunesmith.errors import SettingError
+from tunesmith.errors import SettingError, SpaceError
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
 from tunesmith.search._base import Ask, Handles, Proposal, Searcher
@@ -22,6 +22,8 @@ from tunesmith.space.space import Space
 
 _MOST_BRANCHES = 200_000
 _ROUNDS = 4
+
+_PATIENCE = 200_000  # infeasible combinations in a row before a grid is given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,11 @@ def _next_feasible(space: Space, searcher: GridSearcher, seed: int | None, start
     if not space.constraints:
         return start if start < size else None
     for index in range(start, size):
+        if index - start == _PATIENCE:
+            raise SpaceError(
+                f"{_PATIENCE:,} combinations in a row break the constraints of the space: a grid of {size:,} "
+                "is the wrong tool for it, take searcher='random', or a coarser resolution"
+            )
         if space.feasible(space.decode(searcher._row(space, seed or 0, index))):
             return index
     return None

@@ -19,6 +19,7 @@ from tunesmith.space.render import as_html, as_text
 
 _VERSION = 1
 _ATTEMPTS = 10_000
+_CHUNK = 250
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -145,27 +146,27 @@ class Space:
         """A feasible unit row from the priors, a pure function of `rng`.
 
         Raises:
-            SpaceError: when 10 000 attempts were all infeasible.
+            SpaceError: when ten thousand attempts were all infeasible, and so is the centre.
         """
-        row = self._attempt(rng, 0)
-        if not self.constraints:
+        row = self._believed(list(uniforms(rng.seed, rng.number, self._keys)))
+        if not self.constraints or self.feasible(self.decode(row)):
             return row
-        attempt = 0
-        while not self.feasible(self.decode(row)):
-            attempt += 1
-            if attempt == _ATTEMPTS:
-                raise SpaceError(
-                    f"no feasible configuration was found in {_ATTEMPTS} draws: loosen the constraints "
-                    f"({', '.join(map(str, self.constraints))})"
-                )
-            row = self._attempt(rng, attempt)
-        return row
+        generator = rng.generator("draw")
+        for _ in range(_ATTEMPTS // _CHUNK):
+            for drawn in generator.random((_CHUNK, len(self._keys))).tolist():
+                row = self._believed(drawn)
+                if self.feasible(self.decode(row)):
+                    return row
+        centre = list(self.center)
+        if self.feasible(self.decode(centre)):
+            return centre  # what was found when the space was built, and so little is left beside it
+        raise SpaceError(
+            f"no feasible configuration was found in {_ATTEMPTS} draws: loosen the constraints "
+            f"({', '.join(map(str, self.constraints))})"
+        )
 
-    def _attempt(self, rng: Rng, attempt: int) -> list[float]:
-        if attempt:
-            row = [rng.uniform(key, attempt) for key in self._keys]
-        else:
-            row = list(uniforms(rng.seed, rng.number, self._keys))
+    def _believed(self, row: list[float]) -> list[float]:
+        """Uniforms turned into draws from the priors, in place."""
         for column, domain in self._beliefs:
             row[column] = domain.draw(row[column])
         return row
@@ -255,7 +256,7 @@ def _check_constraints(space: Space) -> None:
 
 def _find_feasible(space: Space) -> None:
     for number in range(_ATTEMPTS):
-        if space.feasible(space.decode(space._attempt(Rng(0, number), 0))):
+        if space.feasible(space.decode(space._believed(list(uniforms(0, number, space._keys))))):
             return
     raise SpaceError(
         f"no feasible configuration in {_ATTEMPTS} draws: the constraints contradict each other, or "

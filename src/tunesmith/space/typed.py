@@ -12,6 +12,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Domain, named, with_when
 from tunesmith.space.category import Categorical, Constant
 from tunesmith.space.choice import branches_of
+from tunesmith.space.parse_domain import parse_domain
 from tunesmith.space.space import Space
 
 _JOIN = "__"
@@ -122,7 +123,7 @@ def _with_default(domain: Domain, default: Any) -> Domain:
 def _domain(hint: Any) -> Domain | None:
     if get_origin(hint) is Annotated:
         inner, *extras = get_args(hint)
-        found = [extra for extra in extras if isinstance(extra, Domain)]
+        found = [parse_domain(extra) for extra in extras if _says_what_to_search(extra)]
         if any(branches_of(domain) for domain in found):
             raise SpaceError(
                 "a Choice has parameters of its own, which no field holds: use a mapping space, or when="
@@ -135,6 +136,11 @@ def _domain(hint: Any) -> Domain | None:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return Categorical(list(hint))
     return None
+
+
+def _says_what_to_search(extra: Any) -> bool:
+    """Domains, lists, ranges and SciPy distributions do; other annotations are somebody else's."""
+    return isinstance(extra, Domain | list | range) or hasattr(extra, "rvs")
 
 
 def _defaults(inner: Mapping[str, Domain], typed: Typed, value: Any, label: str) -> dict[str, Domain]:

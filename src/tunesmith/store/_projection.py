@@ -96,8 +96,9 @@ class Projector:
         values = None if reported is None else loads(reported)
         self._update(
             event, position,
-            """state = 'PAUSED', lease_until = null, boot = null, value = ?, "values" = ?""",
-            _first(values), reported,
+            """state = 'PAUSED', lease_until = null, boot = null, value = ?, "values" = ?,
+            constraints = ?, user_attrs = ?""",
+            _first(values), reported, _json(event.constraints), _json(event.user_attrs),
         )  # fmt: skip
 
     def _released(self, event: Released, position: int) -> None:
