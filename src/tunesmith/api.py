@@ -337,7 +337,8 @@ class _Announce(Callback):
     def closed(self, study: Study, reason: str) -> None:
         ledger = study.cursor.fold.ledger
         if reason == "interrupted":
+            put_back = f", {len(ledger.waiting)} put back" if ledger.waiting else ""
             more = "; the same call goes on" if study.cursor.store.shared else ""
-            sys.stderr.write(f"{study.name}: interrupted, {ledger.finished} trials done{more}\n")
+            sys.stderr.write(f"{study.name}: interrupted, {ledger.finished} done{put_back}{more}\n")
         elif reason != "failed" and ledger.finished and ledger.finished == ledger.states[TrialState.FAILED]:
             sys.stderr.write(f"{why_none(study.name, ledger)}\n")

@@ -89,7 +89,7 @@ def test_a_run_that_is_ended_and_resumed_keeps_its_budget(start, tmp_path, numbe
     if number == "SIGTERM":
         assert "WAITING" in found
     if code > 0:
-        assert "slow: interrupted" in out
+        assert "slow: interrupted" in err
         assert "tunesmith run slow.py:objective --trials 12 --workers 2 --name slow" in out
     out, err = run(start).communicate(timeout=30)
     assert f"slow: {found.count('COMPLETE')} of 12 done" in err

@@ -1,4 +1,4 @@
-"""Who may tell what: tells from other processes, late tells, ends that are none, decisions that were not heard."""
+"""Who may tell what: tells from elsewhere, late tells, ends that are none, decisions that were not heard."""
 
 import math
 import os

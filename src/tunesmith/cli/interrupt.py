@@ -63,17 +63,14 @@ class Interrupts(Callback):
 
 
 class Course(Callback):
-    """Prepares a study before its first trial, calls `on_start`, and remembers why the run was over."""
+    """Prepares a study before its first trial, and remembers why the run was over."""
 
     def __init__(self, prepare: Callable[[Study], None] | None = None) -> None:
         self.reason = ""
-        self.on_start: Callable[[], None] | None = None
         self._prepare = prepare
 
     def started(self, study: Study, n_trials: int | None, workers: int, put_back: int) -> None:  # noqa: ARG002
         """The run begins."""
-        if self.on_start is not None:
-            self.on_start()
         if self._prepare is not None:
             self._prepare(study)
 

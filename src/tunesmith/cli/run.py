@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import shlex
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -70,7 +67,8 @@ def run(ctx: click.Context, /, objective: str, **options: Any) -> None:
     """Tune OBJECTIVE, such as train.py:objective or package.module:objective.
 
     The study is durable: the same command again resumes it, whatever ended it before. --trials is the
-    study's total.
+    study's total. The file may also define `constraints`, a list of texts such as "depth < width", and
+    `fidelity`, such as ts.Fidelity("epoch", 1, 81), for schedulers that need to know it.
     """
     from tunesmith.cli import objective as objectives
 
@@ -81,6 +79,8 @@ def run(ctx: click.Context, /, objective: str, **options: Any) -> None:
         {
             "objective": target.objective,
             "space": space,
+            "constraints": getattr(target.module, "constraints", ()) if space is not None else (),
+            "fidelity": getattr(target.module, "fidelity", None),
             **_goals(options),
             "n_trials": options["trials"],
             "timeout": options["timeout"],
@@ -146,10 +146,10 @@ def tune(arguments: dict[str, Any], conclusion: Conclusion, *, quiet: bool) -> i
 
     progress = None if quiet else Progress(summary=False)
     course = Course(conclusion.prepare)
-    hushed = _hushed(course) if quiet else contextlib.nullcontext()
-    with hushed, Interrupts(progress.note if progress else _nothing) as interrupts:
+    with Interrupts(progress.note if progress else _nothing) as interrupts:
         try:
-            study = api.tune(**arguments, callbacks=[course, interrupts, *([progress] if progress else [])])
+            listening = [course, interrupts, *([progress] if progress else [])]
+            study = api.tune(**arguments, callbacks=listening, quiet=quiet)
         except KeyboardInterrupt:
             return interrupts.code or 130
         except SettingError as error:
@@ -165,13 +165,9 @@ def tune(arguments: dict[str, Any], conclusion: Conclusion, *, quiet: bool) -> i
 
 def _conclude(study: Any, ledger: Any, conclusion: Conclusion, reason: str, *, interrupted: bool) -> None:
     from tunesmith.report.summary import summary
-    from tunesmith.report.words import plural
 
-    left = ledger.n_trials is not None and ledger.finished < ledger.n_trials
-    if interrupted:
-        tail = f"{plural(len(ledger.waiting), 'trial')} put back" if ledger.waiting else "no trial is lost"
-        click.echo(f"\n{study.name}: interrupted, {tail}")
-    elif left:
+    left = ledger.n_trials is not None and len(ledger.trials) - len(ledger.waiting) < ledger.n_trials
+    if left and not interrupted:
         click.echo(f"\n{study.name}: ended early, {reason}")
     total = ledger.n_trials if left else max(2 * ledger.finished, 1)
     command = conclusion.command
@@ -198,15 +194,3 @@ def _goals(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _nothing(_: str) -> None:
     pass
-
-
-@contextlib.contextmanager
-def _hushed(course: Any) -> Iterator[None]:
-    """Keep back what `tune` says of a resumed study; from then on, the error stream is as it was."""
-    real = sys.stderr
-    course.on_start = lambda: setattr(sys, "stderr", real)
-    sys.stderr = io.StringIO()
-    try:
-        yield
-    finally:
-        sys.stderr = real
