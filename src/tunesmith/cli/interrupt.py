@@ -24,7 +24,7 @@ class Interrupts(Callback):
         self.code = 0
         self._say = say
         self._old: dict[int, Any] = {}
-        self._leaving = False
+        self._study: Study | None = None
         self._workers = 1
 
     def __enter__(self) -> Self:
@@ -40,14 +40,8 @@ class Interrupts(Callback):
             signal.signal(number, old)
 
     def started(self, study: Study, n_trials: int | None, workers: int, put_back: int) -> None:  # noqa: ARG002
-        """How many trials may be under way."""
-        self._workers = workers
-
-    def waiting(self, study: Study) -> None:  # noqa: ARG002
-        """The second Ctrl-C of a SIGTERM."""
-        if self._leaving:
-            self._leaving = False
-            raise KeyboardInterrupt
+        """Which study it is, and how many trials may be under way."""
+        self._study, self._workers = study, workers
 
     def _interrupted(self, _: int, __: FrameType | None) -> None:
         if not self.code:
@@ -58,7 +52,8 @@ class Interrupts(Callback):
 
     def _told_to_leave(self, number: int, _: FrameType | None) -> None:
         self.code = 128 + number
-        self._leaving = True
+        if self._study is not None:
+            self._study.stop(now=True)
         signal.raise_signal(signal.SIGINT)
 
 

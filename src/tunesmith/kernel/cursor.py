@@ -71,23 +71,21 @@ class Cursor:
             ledger = self.fold.ledger
             events = self.store.read(self.id, ledger.position)
             if events:
-                self._advance(events)
+                self._torn = True
+                self.fold.advance(events)
+                self._torn = False
             return ledger
 
     def append(self, events: Sequence[Event], expect: int | None = None) -> None:
         """Write events, and fold them with whatever others wrote before them."""
         with self.lock:
             position = self.store.append(self.id, events, expect)
-            if position == self.fold.ledger.position + len(events):
-                self._advance(events)
-            else:
+            if position != self.fold.ledger.position + len(events):
                 self.read()
-
-    def _advance(self, events: Sequence[Event]) -> None:
-        """Fold events; when Ctrl-C breaks in, the next read folds all anew."""
-        self._torn = True
-        self.fold.advance(events)
-        self._torn = False
+                return
+            self._torn = True  # when Ctrl-C breaks in, the next read folds all anew
+            self.fold.advance(events)
+            self._torn = False
 
     def refold(self) -> None:
         """Drop what was folded and read the log again: the way back after an interruption at any moment."""

@@ -72,7 +72,7 @@ def propose(
     The configuration of defaults comes first, so that every result is stated against it. `fixed` values
     are the user's; the searcher fills in the others. Raises SpaceError for values outside the space.
     """
-    budget, parent = (start.budget, start.parent) if start is not None else (None, None)
+    budget, parent = (None, None) if start is None else (start.budget, start.parent)
     source = Source.SEARCHER if fixed is None else Source.QUEUE
     params: Mapping[str, Any] | None = None
     memo = None

@@ -126,6 +126,7 @@ class _Run:
     polled: float = 0.0
     on_opened: list[Callback] = field(default_factory=list)
     on_ended: list[Callback] = field(default_factory=list)
+    on_waiting: list[Callback] = field(default_factory=list)
 
     def _listeners(self, event: str) -> list[Callback]:
         """The callbacks that override this method."""
@@ -133,8 +134,9 @@ class _Run:
 
     def go(self) -> None:
         """Keep workers busy until there is nothing left to do."""
-        self.study.stopping = False
+        self.study.stopping = self.study.leaving = False
         self.on_opened, self.on_ended = self._listeners("opened"), self._listeners("ended")
+        self.on_waiting = self._listeners("waiting")
         put_back = self.cursor.put_back()
         self.cursor.read()
         for callback in self.callbacks:
@@ -157,7 +159,8 @@ class _Run:
                         continue  # another driver died while we were at work: take its trials over
                     break
                 self.executor.wait(_POLL, self._answer)
-                self._poll()
+                if self.on_waiting:
+                    self._poll()
             except KeyboardInterrupt:
                 self._interrupted()
             except BaseException:  # a callback, or the store: nothing stays behind as running
@@ -210,7 +213,7 @@ class _Run:
         if now - self.polled < _POLL:
             return
         self.polled = now
-        for callback in self.callbacks:
+        for callback in self.on_waiting:
             callback.waiting(self.study)
 
     def _answer(self, message: Message) -> Decision:
@@ -259,7 +262,7 @@ class _Run:
         first = self.reason is None
         self.reason = "interrupted"
         self.cursor.refold()
-        if not first or self.executor.slots == 1:
+        if not first or self.study.leaving or self.executor.slots == 1:
             self._abandon("interrupted")
 
     def _abandon(self, why: str) -> None:

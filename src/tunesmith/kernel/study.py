@@ -32,6 +32,7 @@ class Study(Reading):
         self.spec = cursor.spec
         self.cursor = cursor
         self.stopping = False
+        self.leaving = False
         self._handles: dict[int, TrialHandle] = {}
 
     def _read(self) -> Ledger:
@@ -221,9 +222,13 @@ class Study(Reading):
 
         run(self, objective, n_trials, **options)
 
-    def stop(self) -> None:
-        """End the run under way when its running trials are done; for callbacks and objectives."""
+    def stop(self, *, now: bool = False) -> None:
+        """End the run under way when its running trials are done; for callbacks and objectives.
+
+        `now`: a Ctrl-C that comes after this puts running trials back, as a second one would.
+        """
         self.stopping = True
+        self.leaving = now
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Keep a JSON value with the study."""

@@ -171,12 +171,11 @@ _LEAVES = {Paused: TrialState.PAUSED, Released: TrialState.WAITING}
 
 def becomes(event: Event) -> TrialState:
     """The state in which an event leaves its trial."""
-    kind = type(event)
-    if kind is Created:
-        return TrialState.RUNNING if event.attempt else TrialState.WAITING
     if isinstance(event, Finished):
         return event.state
-    return _LEAVES.get(kind, TrialState.RUNNING)
+    if isinstance(event, Created) and not event.attempt:
+        return TrialState.WAITING
+    return _LEAVES.get(type(event), TrialState.RUNNING)
 
 
 def admit(event: Event, row: Row | None, lapsed: bool = False) -> Row | None:
@@ -190,7 +189,8 @@ def admit(event: Event, row: Row | None, lapsed: bool = False) -> Row | None:
     if isinstance(event, Created):
         if row is not None:
             raise Conflict(f"trial number {event.number} is taken: read on, and propose the next number")
-        return Row(becomes(event), event.attempt, event.worker)
+        state = TrialState.RUNNING if event.attempt else TrialState.WAITING
+        return Row(state, event.attempt, event.worker)
     if row is None:
         raise LeaseLost(f"trial {event.number} does not exist, so nothing can be written about it")
     if isinstance(event, Claimed | Resumed):
@@ -204,7 +204,9 @@ def admit(event: Event, row: Row | None, lapsed: bool = False) -> Row | None:
             f"attempt {event.attempt} of trial {event.number} holds it no more: it is {row.state} "
             f"(attempt {row.attempt}), and what was written now is refused"
         )
-    if isinstance(event, Finished) and not event.state.finished:
+    if isinstance(event, Finished):
+        if event.state.finished:
+            return Row(event.state, event.attempt, row.worker)
         raise StoreError(
             f"trial {event.number} cannot end as {event.state}: only COMPLETE, STOPPED or FAILED"
         )

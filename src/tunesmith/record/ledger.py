@@ -19,7 +19,6 @@ from tunesmith.record.event import (
     Reported,
     Resumed,
     Suggested,
-    becomes,
 )  # fmt: skip
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Report, Source, Trial, TrialState
@@ -123,7 +122,7 @@ class Ledger:
             self.fixed[event.number] = event.fixed
         return Trial(  # by position: half the price of keywords, and made for every trial
             event.number,
-            becomes(event),
+            TrialState.RUNNING if event.attempt else TrialState.WAITING,
             event.params,
             None,  # values
             None,  # losses

@@ -148,7 +148,9 @@ class Space:
         Raises:
             SpaceError: when ten thousand attempts were all infeasible, and so is the centre.
         """
-        row = self._believed(list(uniforms(rng.seed, rng.number, self._keys)))
+        row = list(uniforms(rng.seed, rng.number, self._keys))
+        if self._beliefs:
+            row = self._believed(row)
         if not self.constraints or self.feasible(self.decode(row)):
             return row
         generator = rng.generator("draw")
