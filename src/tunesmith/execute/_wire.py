@@ -13,9 +13,8 @@ from struct import Struct
 from typing import Any
 
 from tunesmith.record.assignment import Assignment, Kind, Message
-from tunesmith.record.codec import dumps, loads
+from tunesmith.record.codec import dumps, loads, revived
 from tunesmith.record.trial import TrialState
-from tunesmith.space.domain import Domain, domain_from_json
 
 HEADER = Struct(">QB")
 SENT = Struct(">d")
@@ -95,15 +94,8 @@ _MAPPINGS = frozenset({"metrics", "params", "constraints", "user_attrs"})
 
 def decode(text: bytes) -> Message:
     """The message that `encode` was given; tuples inside params and attributes have become lists."""
-    body = loads(text.decode())
+    body = revived(loads(text.decode()))
     body["kind"] = Kind(body["kind"])
-    if "values" in body:
-        body["values"] = tuple(body["values"])
-    if "state" in body:
-        body["state"] = TrialState(body["state"])
-    if "domains" in body:
-        domains: dict[str, Domain] = {name: domain_from_json(d) for name, d in body["domains"].items()}
-        body["domains"] = domains
     return Message(**body)
 
 

@@ -85,8 +85,13 @@ def decode_event(kind: str, text: str) -> Event:
         raise StoreTooNew(
             f"the log holds an event of kind {kind!r}, which this Tunesmith does not know: update it"
         )
-    body = loads(text)
-    if "values" in body and body["values"] is not None:
+    event: Event = _KINDS[kind](**revived(loads(text)))
+    return event
+
+
+def revived(body: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an event or a message, given their types back, in place: tuples, states, domains."""
+    if body.get("values") is not None:
         body["values"] = tuple(body["values"])
     if "source" in body:
         body["source"] = Source(body["source"])
@@ -95,8 +100,7 @@ def decode_event(kind: str, text: str) -> Event:
     if "domains" in body:
         domains: dict[str, Domain] = {name: domain_from_json(d) for name, d in body["domains"].items()}
         body["domains"] = domains
-    event: Event = _KINDS[kind](**body)
-    return event
+    return body
 
 
 def same(left: Event, right: Event) -> bool:

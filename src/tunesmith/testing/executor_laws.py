@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -96,15 +97,15 @@ def run_all(executor: Executor, wanted: list[Assignment]) -> list[Message]:
     return ends
 
 
-class ExecutorLaws:
+class ExecutorLaws(ABC):
     """Laws. once: every submitted assignment ends in exactly one END. order: an attempt's messages arrive in
     the order sent. decisions: the answer to a message reaches the objective that sent it. exact: messages
     arrive bit for bit. memory: what was kept on a pause goes on where it was. close: nothing runs after it.
     """
 
+    @abstractmethod
     def make(self, factory: RunFactory, slots: int) -> Executor:
         """The executor under test. It may have fewer slots, if it can only have one."""
-        raise NotImplementedError
 
     def test_every_assignment_ends_once(self) -> None:
         """N trials over few slots."""
