@@ -381,7 +381,34 @@ def test_ctrl_c_inside_wait(make):
     assert [m.step for m in seen[:-1]] == list(range(1, 41))
 
 
-def test_ctrl_c_at_any_moment(make):
+@pytest.fixture
+def ctrl_c():
+    """`ctrl_c.run(f)` lets at most one KeyboardInterrupt into `f`, and none anywhere else in this process."""
+    gate = Gate()
+    before = signal.signal(signal.SIGINT, gate.interrupt)
+    yield gate
+    signal.signal(signal.SIGINT, before)
+
+
+class Gate:
+    def __init__(self) -> None:
+        self.open, self.caught = False, 0
+
+    def interrupt(self, *_: object) -> None:
+        if self.open:
+            self.open = False
+            raise KeyboardInterrupt
+
+    def run(self, function: Callable[[], object]) -> None:
+        try:
+            self.open = True
+            function()
+            self.open = False
+        except KeyboardInterrupt:
+            self.caught += 1
+
+
+def test_ctrl_c_at_any_moment(make, ctrl_c):
     executor = make(2)
     for number in range(2):
         executor.submit(assignment(number, steps=300))
@@ -398,18 +425,14 @@ def test_ctrl_c_at_any_moment(make):
         return Decision.CONTINUE
 
     thread = threading.Thread(target=interrupt)
-    caught = 0
+    thread.start()
     try:
-        thread.start()
-        while sum(m.kind is Kind.END for m in seen) < 2 and caught < 5000:
-            try:
-                executor.wait(1.0, answer)
-            except KeyboardInterrupt:
-                caught += 1
+        while sum(m.kind is Kind.END for m in seen) < 2 and ctrl_c.caught < 5000:
+            ctrl_c.run(lambda: executor.wait(1.0, answer))
     finally:
         stop.set()
         thread.join()
-    assert caught > 0
+    assert ctrl_c.caught > 0
     for number in range(2):
         steps = [m.step for m in seen if m.number == number and m.kind is Kind.REPORT]
         assert steps == list(range(1, 301))

@@ -143,10 +143,14 @@ def test_ctrl_c_ends_the_wait_for_the_lock(path: Path, held: int) -> None:
     with SQLiteStore(path) as store:
         study = store.create(spec())
         fcntl.flock(held, fcntl.LOCK_EX)
-        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         start = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):
+
+        def append() -> None:
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
             store.append(study, [created(0)])
+
+        with pytest.raises(KeyboardInterrupt):
+            append()
         assert time.monotonic() - start < 5
         fcntl.flock(held, fcntl.LOCK_UN)
         assert store.append(study, [created(0)]) == 1
