@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,10 +22,14 @@ def _key(seed: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     return np.frombuffer(digest, dtype=np.uint64)
 
 
+def _drawn(seed: int, name: str, index: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    bits = np.random.Philox(key=_key(seed, name), counter=[0, 0, index, 0])
+    return np.random.Generator(bits).random(_BLOCK)
+
+
 @lru_cache(maxsize=512)
 def _block(seed: int, name: str, index: int) -> list[float]:
-    bits = np.random.Philox(key=_key(seed, name), counter=[0, 0, index, 0])
-    drawn: list[float] = np.random.Generator(bits).random(_BLOCK).tolist()
+    drawn: list[float] = _drawn(seed, name, index).tolist()
     return drawn
 
 
@@ -42,6 +46,17 @@ def _rows(seed: int, names: tuple[str, ...], index: int) -> list[tuple[float, ..
 def uniforms(seed: int, number: int, names: tuple[str, ...]) -> tuple[float, ...]:
     """`uniform` for each of the names, at the price of one."""
     return _rows(seed, names, number // _BLOCK)[number % _BLOCK] if names else ()
+
+
+def uniform_rows(seed: int, number: int, count: int, names: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """`uniforms` of `count` trial numbers from `number` on, shape (count, names)."""
+    first, last = number // _BLOCK, (number + count - 1) // _BLOCK
+    rows = np.empty(((last - first + 1) * _BLOCK, len(names)))
+    for column, name in enumerate(names):
+        for index in range(first, last + 1):
+            start = (index - first) * _BLOCK
+            rows[start : start + _BLOCK, column] = _drawn(seed, name, index)
+    return rows[number - first * _BLOCK :][:count]
 
 
 class Rng(NamedTuple):

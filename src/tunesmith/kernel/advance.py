@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tunesmith.record.event import Checkpointed, Created, Event, Finished, Paused, Suggested
+from tunesmith.record.event import (
+    Batch,
+    Checkpointed,
+    Created,
+    CreatedBatch,
+    Event,
+    Finished,
+    FinishedBatch,
+    Paused,
+    Suggested,
+)  # fmt: skip
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import Problem
 from tunesmith.schedule._base import Scheduler
@@ -30,12 +40,27 @@ class Fold:
     def advance(self, events: Iterable[Event]) -> None:
         """Take the next events of the log."""
         ledger = self.ledger
+        searcher, scheduler = self.searcher, self.scheduler
         for event in events:
+            if isinstance(event, CreatedBatch | FinishedBatch):
+                self._advance(event)
+                continue
             trial = ledger.apply(event)
             if trial is None:
                 continue
             kind = type(event)
-            if kind in _FOR_SEARCHER:
+            if searcher.learns and kind in _FOR_SEARCHER:
+                self.search_state = searcher.tell(self.search_state, trial)
+            if scheduler.learns and kind not in _NOT_FOR_SCHEDULER:
+                self.schedule_state = scheduler.tell(self.schedule_state, trial)
+
+    def _advance(self, event: Batch) -> None:
+        self.ledger.apply_batch(event)
+        if not (self.searcher.learns or self.scheduler.learns):
+            return
+        for number in range(event.number, event.number + event.count):
+            trial = self.ledger.trials[number]
+            if self.searcher.learns:
                 self.search_state = self.searcher.tell(self.search_state, trial)
-            if kind not in _NOT_FOR_SCHEDULER:
+            if self.scheduler.learns:
                 self.schedule_state = self.scheduler.tell(self.schedule_state, trial)

@@ -142,7 +142,7 @@ def openings(fold: Fold, seed: int, claimant: Claimant, count: int, limit: int |
     ledger = fold.ledger
     worker = claimant.worker or ""
     events: list[Opening] = [
-        Claimed(number, ledger.waiting[number].attempt + 1, at=claimant.at, worker=worker)
+        Claimed(number, ledger.trials[number].attempt + 1, at=claimant.at, worker=worker)
         for number in sorted(ledger.waiting)[:count]
     ] if ledger.waiting else []  # fmt: skip
     if len(events) == count:

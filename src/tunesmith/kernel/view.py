@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from tunesmith import _optional
@@ -27,9 +28,9 @@ class Reading(ABC):
         return self.spec.name
 
     @property
-    def trials(self) -> tuple[Trial, ...]:
-        """All trials by number, as frozen records."""
-        return tuple(self._read().trials)
+    def trials(self) -> Sequence[Trial]:
+        """All trials by number, as frozen records; made when looked at, so that a million are no burden."""
+        return self._read().trials.snapshot()
 
     @property
     def best_trial(self) -> Trial:
@@ -82,10 +83,11 @@ class Reading(ABC):
 def rows(ledger: Ledger) -> list[dict[str, Any]]:
     """One flat dictionary a trial, all with the same keys: for tables, CSV and data frames."""
     names = [objective.name for objective in ledger.problem.objectives]
-    params = {name: None for trial in ledger.trials for name in trial.params}
-    attrs = {name: None for trial in ledger.trials for name in trial.user_attrs}
-    limits = {name: None for trial in ledger.trials for name in trial.constraints}
-    return [_row(trial, names, params, limits, attrs) for trial in ledger.trials]
+    trials = list(ledger.trials)
+    params = {name: None for trial in trials for name in trial.params}
+    attrs = {name: None for trial in trials for name in trial.user_attrs}
+    limits = {name: None for trial in trials for name in trial.constraints}
+    return [_row(trial, names, params, limits, attrs) for trial in trials]
 
 
 def _row(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,7 +33,7 @@ _MARK = f'"{_FLOAT}":'
 def dumps(value: Any) -> str:
     """Strict, compact JSON of `value`. Raises SettingError for what JSON cannot hold."""
     try:
-        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"), default=_listed)
     except ValueError:
         return json.dumps(_strict(value), allow_nan=False, separators=(",", ":"))
     except TypeError as error:
@@ -47,13 +48,20 @@ def loads(text: str) -> Any:
     return json.loads(text, object_hook=_float_back) if _MARK in text else json.loads(text)
 
 
+def _listed(value: Any) -> list[Any]:
+    """A column of a batch as a list."""
+    if isinstance(value, array):
+        return value.tolist()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
 def _strict(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {_FLOAT: repr(value)}
     if isinstance(value, Mapping):
         _refuse_mark(value)
         return {key: _strict(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, array)):
         return [_strict(item) for item in value]
     return value
 
@@ -85,8 +93,24 @@ def decode_event(kind: str, text: str) -> Event:
         raise StoreTooNew(
             f"the log holds an event of kind {kind!r}, which this Tunesmith does not know: update it"
         )
-    event: Event = _KINDS[kind](**revived(loads(text)))
+    body = revived(loads(text))
+    if "count" in body:
+        body = _columns(body)
+    event: Event = _KINDS[kind](**body)
     return event
+
+
+def _columns(body: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a batch, its columns as they were."""
+    if "params" in body:
+        body["params"] = {name: _column(values) for name, values in body["params"].items()}
+    if "values" in body:
+        body["values"] = tuple(map(_column, body["values"]))
+    return body
+
+
+def _column(values: list[Any]) -> Any:
+    return array("d", values) if set(map(type, values)) == {float} else values
 
 
 def revived(body: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ trial.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tunesmith.errors import Conflict, LeaseLost, StoreError
@@ -155,13 +155,66 @@ class Extended(NamedTuple):
     at: float = 0.0
 
 
-Event = (
+class CreatedBatch(NamedTuple):
+    """`count` configurations were proposed at once, and claimed: the trials from `number` on.
+
+    `params` holds a column for each parameter. It says what `count` events Created would, in one.
+    """
+
+    number: int
+    attempt: int
+    count: int
+    params: Mapping[str, Sequence[Any]]
+    budget: int | None = None
+    seen: int = 0
+    worker: str | None = None
+    at: float = 0.0
+
+
+class FinishedBatch(NamedTuple):
+    """The `count` trials from `number` on ended, all claimed at once by `attempt`.
+
+    `values` holds a column for each objective; `errors` the reason of each trial that failed, by its number.
+    """
+
+    number: int
+    attempt: int
+    count: int
+    values: tuple[Sequence[float], ...]
+    errors: Mapping[str, str] = _NOTHING
+    at: float = 0.0
+
+
+Batch = CreatedBatch | FinishedBatch
+Single = (
     Created | Claimed | Suggested | Reported | Checkpointed | Paused | Resumed | Released | Finished | Noted
     | Extended
 )  # fmt: skip
+Event = Single | Batch
 EVENTS: tuple[type[Event], ...] = (
     Created, Claimed, Suggested, Reported, Checkpointed, Paused, Resumed, Released, Finished, Noted, Extended,
+    CreatedBatch, FinishedBatch,
 )  # fmt: skip
+
+
+def singles(event: Event) -> Iterator[Single]:
+    """The events, one a trial, that a batch stands for; any other event itself."""
+    if isinstance(event, CreatedBatch):
+        names, start = tuple(event.params), event.number
+        for index, row in enumerate(zip(*event.params.values(), strict=True)):
+            yield Created(
+                start + index, event.attempt, dict(zip(names, row, strict=True)), budget=event.budget,
+                seen=event.seen, worker=event.worker, at=event.at,
+            )  # fmt: skip
+    elif isinstance(event, FinishedBatch):
+        for number, values in enumerate(zip(*event.values, strict=True), event.number):
+            error = event.errors.get(str(number))
+            if error is None:
+                yield Finished(number, event.attempt, TrialState.COMPLETE, values, at=event.at)
+            else:
+                yield Finished(number, event.attempt, TrialState.FAILED, error=error, at=event.at)
+    else:
+        yield event
 
 CLAIMED_FROM: Mapping[type[Event], TrialState] = {Claimed: TrialState.WAITING, Resumed: TrialState.PAUSED}
 """The events that open a new attempt, and the state a trial must be in for it."""
@@ -169,7 +222,26 @@ CLAIMED_FROM: Mapping[type[Event], TrialState] = {Claimed: TrialState.WAITING, R
 _LEAVES = {Paused: TrialState.PAUSED, Released: TrialState.WAITING}
 
 
-def becomes(event: Event) -> TrialState:
+def admit_batch(event: Batch, rows: Sequence[Row | None]) -> dict[int, Row]:
+    """The rows of the batch's trials after it, by number, from those before it; raises as `admit`."""
+    first, number, count = rows[0], event.number, event.count
+    if rows.count(first) != count:  # not all alike: each is judged for itself
+        each = {single.number: admit(single, row) for single, row in zip(singles(event), rows, strict=True)}
+        return {number: row for number, row in each.items() if row is not None}
+    if isinstance(event, CreatedBatch):
+        after = admit(Created(number, event.attempt, _NOTHING, worker=event.worker), first)
+    else:
+        after = admit(Finished(number, event.attempt, TrialState.COMPLETE), first)
+    if after is None:
+        return {}
+    found = dict.fromkeys(range(number, number + count), after)
+    if isinstance(event, FinishedBatch):
+        failed = after._replace(state=TrialState.FAILED)
+        found.update((int(name), failed) for name in event.errors)
+    return found
+
+
+def becomes(event: Single) -> TrialState:
     """The state in which an event leaves its trial."""
     if isinstance(event, Finished):
         return event.state
@@ -178,7 +250,7 @@ def becomes(event: Event) -> TrialState:
     return _LEAVES.get(type(event), TrialState.RUNNING)
 
 
-def admit(event: Event, row: Row | None, lapsed: bool = False) -> Row | None:
+def admit(event: Single, row: Row | None, lapsed: bool = False) -> Row | None:
     """The trial's row after `event`, or Conflict or LeaseLost when the event may not come now.
 
     `row` is None for a trial that does not exist. `lapsed` says that the store's clock has let the

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.record.packed import Packed
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial, TrialState
 from tunesmith.space.space import Space
@@ -44,7 +46,7 @@ class _Columns:
 
     def __init__(self, objectives: int) -> None:
         self.n = 0
-        self.trials: list[Trial] = []
+        self.trials: Packed[Trial] = Packed()
         self.losses: Floats = np.full((_START, objectives), np.nan)
         self.violations: Floats = np.zeros(_START)
         self.steps: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
@@ -69,7 +71,7 @@ class _Columns:
         self.steps[self.n] = trial.step
         self.numbers[self.n] = trial.number
         self.states[self.n] = STATES.index(trial.state)
-        self.trials.append(trial)
+        self.trials.extend((trial,))
         self.n += 1
 
     def units(self, space: Space) -> Floats:
@@ -147,7 +149,7 @@ class History:
         return self.n
 
     def __iter__(self) -> Iterator[Trial]:
-        return iter(self._columns.trials[: self.n])
+        return islice(self._columns.trials, self.n)
 
     @property
     def trials(self) -> list[Trial]:

@@ -6,20 +6,26 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tunesmith.record.batch import finished_table, first_best, laid_out, running_table
 from tunesmith.record.event import (
+    Batch,
     Checkpointed,
     Claimed,
     Created,
-    Event,
+    CreatedBatch,
     Extended,
     Finished,
+    FinishedBatch,
     Noted,
     Paused,
     Released,
     Reported,
     Resumed,
+    Single,
     Suggested,
+    singles,
 )  # fmt: skip
+from tunesmith.record.packed import CHUNK, Packed
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Report, Source, Trial, TrialState
 from tunesmith.space.domain import Domain
@@ -36,7 +42,7 @@ class Ledger:
     """
 
     __slots__ = (
-        "_best_rank", "_open", "best", "checkpoints", "chosen", "domains", "finished", "fixed", "n_trials",
+        "_best_rank", "_closed", "_open", "best", "checkpoints", "chosen", "domains", "finished", "fixed", "n_trials",
         "notes", "paused", "position", "problem", "running", "signs", "since_best", "space", "states",
         "trials", "waiting",
     )  # fmt: skip
@@ -45,12 +51,13 @@ class Ledger:
         self.problem = problem
         self.signs = problem.signs
         self.position = 0
-        self.trials: list[Trial] = []
+        self.trials: Packed[Trial] = Packed()
+        self._closed: list[int] = []  # how many trials of each chunk have ended
         self.space: Space = problem.space if problem.space is not None else Space.flat({})
         self.domains: dict[str, Domain] = {}
-        self.running: dict[int, Trial] = {}
-        self.waiting: dict[int, Trial] = {}
-        self.paused: dict[int, Trial] = {}
+        self.running: dict[int, None] = {}  # by number, in the order in which they came
+        self.waiting: dict[int, None] = {}
+        self.paused: dict[int, None] = {}
         self._open = {
             TrialState.RUNNING: self.running,
             TrialState.WAITING: self.waiting,
@@ -70,52 +77,103 @@ class Ledger:
     @property
     def pending(self) -> tuple[Trial, ...]:
         """Trials proposed and not yet ended, by number."""
-        if not self.waiting:
-            held = self.running
-            if not held:
-                return ()
-            return tuple(held[n] for n in sorted(held)) if len(held) > 1 else tuple(held.values())
-        held = self.running | self.waiting
-        return tuple(held[number] for number in sorted(held))
+        held = self.running if not self.waiting else self.running | self.waiting
+        if not held:
+            return ()
+        trials = self.trials
+        return tuple([trials[number] for number in (sorted(held) if len(held) > 1 else held)])
 
-    def apply(self, event: Event) -> Trial | None:
+    def apply(self, event: Single) -> Trial | None:
         """Take the next event of the log; the trial it concerns, as it is now."""
         self.position += 1
-        trial = _HANDLERS[type(event)](self, event)
+        return self._apply(event)
+
+    def apply_batch(self, event: Batch) -> None:
+        """Take the next event of the log, about many trials."""
+        self.position += 1
+        if isinstance(event, CreatedBatch):
+            self._created_batch(event)
+        elif laid_out(self.trials, event):
+            self._finished_batch(event)
+        else:  # some of its trials were given to another worker, and came back
+            for single in singles(event):
+                self._apply(single)
+
+    def _apply(self, event: Single) -> Trial | None:
+        number, trials = event.number, self.trials
+        before = trials[number] if 0 <= number < len(trials.rows) else None
+        trial = _HANDLERS[type(event)](self, event, before)
         if trial is None:
             return None
-        number, state, states, open_trials = trial.number, trial.state, self.states, self._open
-        if number == len(self.trials):
-            self.trials.append(trial)
+        state, states = trial.state, self.states
+        if before is None:
+            trials.rows.append(trial)
             states[state] += 1
+            if number % CHUNK == 0:
+                self._closed.append(0)
         else:
-            before = self.trials[number].state
-            if before is not state:
-                states[before] -= 1
+            if before.state is not state:
+                states[before.state] -= 1
                 states[state] += 1
-                open_trials[before].pop(number, None)
-            self.trials[number] = trial
-        if state in open_trials:
-            open_trials[state][number] = trial
+                self._open[before.state].pop(number, None)
+            trials.rows[number] = trial
+        if state in self._open:
+            self._open[state][number] = None
         else:
             self.finished += 1
             self._consider(trial)
+            self._close(number)
         return trial
+
+    def _close(self, number: int) -> None:
+        """Pack the chunk of the trial when all in it have ended."""
+        chunk = number // CHUNK
+        self._closed[chunk] += 1
+        if self._closed[chunk] == CHUNK:
+            self.trials.pack(chunk * CHUNK, (chunk + 1) * CHUNK)
+
+    def _created_batch(self, event: CreatedBatch) -> None:
+        start, count = event.number, event.count
+        self.chosen += count
+        self.trials.lay(start, count, running_table(event))
+        self.states[TrialState.RUNNING] += count
+        self.running.update(dict.fromkeys(range(start, start + count)))
+        chunks = (start + count + CHUNK - 1) // CHUNK
+        self._closed.extend([0] * (chunks - len(self._closed)))
+
+    def _finished_batch(self, event: FinishedBatch) -> None:
+        start, count, failed = event.number, event.count, len(event.errors)
+        rows = finished_table(event, self.trials.rows[start].rows, self.signs)
+        self.trials.lay(start, count, rows)
+        self.states[TrialState.RUNNING] -= count
+        self.states[TrialState.COMPLETE] += count - failed
+        self.states[TrialState.FAILED] += failed
+        for number in range(start, start + count):
+            del self.running[number]
+        self.finished += count
+        before, best = self.since_best, first_best(event, self.signs)
+        if best is not None:
+            self._consider(self.trials[start + best])
+        found = best is not None and self.since_best == 0
+        self.since_best = count - 1 - (best or 0) if found else before + count
+        for chunk in range(start // CHUNK, (start + count - 1) // CHUNK + 1):
+            here = min(start + count, (chunk + 1) * CHUNK) - max(start, chunk * CHUNK)
+            self._closed[chunk] += here - 1
+            self._close(chunk * CHUNK)
 
     def _consider(self, trial: Trial) -> None:
         """Keep the best complete trial: feasible before infeasible, then by the first objective's loss."""
         self.since_best += 1
         if trial.state is not TrialState.COMPLETE or trial.losses is None:
             return
-        best = self.best
         order = rank(trial)
         if order[1] != order[1]:
             return  # a NaN is nobody's best
-        if best is None or order < self._best_rank:
+        if self.best is None or order < self._best_rank:
             self.best, self._best_rank = trial, order
             self.since_best = 0
 
-    def _created(self, event: Created) -> Trial:
+    def _created(self, event: Created, _: None) -> Trial:
         if event.source is Source.SEARCHER or event.source is Source.DEFAULT:
             self.chosen += 1
         elif event.fixed is not None:
@@ -141,8 +199,7 @@ class Ledger:
             event.worker,
         )
 
-    def _claimed(self, event: Claimed) -> Trial:
-        trial = self.trials[event.number]
+    def _claimed(self, event: Claimed, trial: Trial) -> Trial:
         return trial._replace(
             state=TrialState.RUNNING,
             attempt=event.attempt,
@@ -150,33 +207,31 @@ class Ledger:
             started=event.at if trial.started is None else trial.started,
         )
 
-    def _resumed(self, event: Resumed) -> Trial:
-        return self.trials[event.number]._replace(
+    def _resumed(self, event: Resumed, trial: Trial) -> Trial:
+        return trial._replace(
             state=TrialState.RUNNING,
             attempt=event.attempt,
             worker=event.worker,
             budget=event.budget,
         )
 
-    def _suggested(self, event: Suggested) -> Trial:
+    def _suggested(self, event: Suggested, trial: Trial) -> Trial:
         if event.domains:
             self.domains = {**self.domains, **event.domains}  # assignments hold on to what was known before
             for name, domain in event.domains.items():
                 self.space = self.space.with_domain(name, domain)
-        return self.trials[event.number]._replace(params=event.params)
+        return trial._replace(params=event.params)
 
-    def _reported(self, event: Reported) -> Trial:
-        trial = self.trials[event.number]
+    def _reported(self, event: Reported, trial: Trial) -> Trial:
         losses = self._losses(event.values)
         report = Report(event.step, event.values, losses, event.metrics)
         return trial._replace(reports=(*trial.reports, report))
 
-    def _checkpointed(self, event: Checkpointed) -> Trial:
+    def _checkpointed(self, event: Checkpointed, trial: Trial) -> Trial:
         self.checkpoints[event.number] = event
-        return self.trials[event.number]
+        return trial
 
-    def _paused(self, event: Paused) -> Trial:
-        trial = self.trials[event.number]
+    def _paused(self, event: Paused, trial: Trial) -> Trial:
         last = trial.reports[-1] if trial.reports else None
         return trial._replace(
             state=TrialState.PAUSED,
@@ -186,11 +241,10 @@ class Ledger:
             user_attrs=event.user_attrs,
         )
 
-    def _released(self, event: Released) -> Trial:
-        return self.trials[event.number]._replace(state=TrialState.WAITING, worker=None)
+    def _released(self, _: Released, trial: Trial) -> Trial:
+        return trial._replace(state=TrialState.WAITING, worker=None)
 
-    def _finished(self, event: Finished) -> Trial:
-        trial = self.trials[event.number]
+    def _finished(self, event: Finished, trial: Trial) -> Trial:
         values = event.values
         return Trial(
             trial.number,
@@ -213,10 +267,10 @@ class Ledger:
             trial.worker,
         )
 
-    def _noted(self, event: Noted) -> None:
+    def _noted(self, event: Noted, _: None) -> None:
         self.notes[event.key] = event.value
 
-    def _extended(self, event: Extended) -> None:
+    def _extended(self, event: Extended, _: None) -> None:
         self.n_trials = event.n_trials
 
     def _losses(self, values: tuple[float, ...]) -> tuple[float, ...]:
@@ -231,7 +285,7 @@ def rank(trial: Trial) -> tuple[float, float]:
     return (trial.violation, trial.losses[0] if trial.losses else math.inf)
 
 
-_HANDLERS: Mapping[type[Event], Callable[[Ledger, Any], Trial | None]] = {
+_HANDLERS: Mapping[type[Single], Callable[[Ledger, Any, Any], Trial | None]] = {
     Created: Ledger._created,
     Claimed: Ledger._claimed,
     Suggested: Ledger._suggested,

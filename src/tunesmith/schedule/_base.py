@@ -26,6 +26,7 @@ class Scheduler(ABC, Generic[S]):
     """
 
     pauses: ClassVar[bool] = False  # whether `decide` may answer PAUSE
+    learns: ClassVar[bool] = True  # False: it always plans the same Start, and `tell` is never called
     objectives: ClassVar[int | None] = 1  # how many objectives at most; None: any number
 
     @abstractmethod

@@ -17,6 +17,7 @@ class NoScheduler(Scheduler[Start]):
     Its state is the one plan it ever makes.
     """
 
+    learns = False
     objectives = None
 
     def init(self, problem: Problem) -> Start:

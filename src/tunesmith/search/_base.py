@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tunesmith._rng import Rng
 from tunesmith.record.history import History
 from tunesmith.record.problem import Problem
@@ -68,6 +71,7 @@ class Searcher(ABC, Generic[S]):
 
     handles: ClassVar[Handles] = Handles()
     ends: ClassVar[bool] = False  # whether it has nothing left to propose at some time
+    learns: ClassVar[bool] = True  # False: a proposal depends on its number alone, and `tell` is never called
 
     @abstractmethod
     def init(self, problem: Problem) -> S:
@@ -80,6 +84,14 @@ class Searcher(ABC, Generic[S]):
     @abstractmethod
     def ask(self, state: S, ask: Ask) -> Proposal | None:
         """The next configuration; None when there is nothing left to propose (a finished grid)."""
+
+    def ask_batch(self, state: S, ask: Ask, count: int) -> NDArray[np.float64] | None:  # noqa: ARG002
+        """The unit rows of the trials from `ask.number` on, shape (count, dims), in one go.
+
+        Law: bit for bit those of `count` single asks, each told of those before it. None when there is no
+        faster way than those; only a searcher that does not learn has one.
+        """
+        return None
 
 
 class HistorySearcher(Searcher[History]):

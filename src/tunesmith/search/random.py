@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
-from tunesmith.search._base import Ask, Count, Handles, Proposal, Searcher
+from tunesmith.search._base import Ask, Handles, Proposal, Searcher
 
 
 @dataclass(frozen=True, slots=True)
-class RandomSearcher(Searcher[Count]):
+class RandomSearcher(Searcher[None]):
     """Independent draws from the priors, constraints kept.
 
     Choose it as a baseline, for many workers at once, and where nothing is known of the objective; `qmc`
@@ -18,12 +21,16 @@ class RandomSearcher(Searcher[Count]):
     """
 
     handles = Handles(objectives=None)
+    learns = False
 
-    def init(self, problem: Problem) -> Count:  # noqa: ARG002
-        return Count()
+    def init(self, problem: Problem) -> None:  # noqa: ARG002
+        return None
 
-    def tell(self, state: Count, trial: Trial) -> Count:
-        return state.tell(trial)
+    def tell(self, state: None, trial: Trial) -> None:  # noqa: ARG002
+        return None
 
-    def ask(self, state: Count, ask: Ask) -> Proposal:  # noqa: ARG002
+    def ask(self, state: None, ask: Ask) -> Proposal:  # noqa: ARG002
         return Proposal(ask.space.draw(ask.rng))
+
+    def ask_batch(self, state: None, ask: Ask, count: int) -> NDArray[np.float64] | None:  # noqa: ARG002
+        return ask.space.draw_batch(ask.rng, count)

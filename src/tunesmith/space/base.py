@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.condition import parse_when
@@ -45,6 +48,10 @@ class Domain(ABC):
     @abstractmethod
     def from_unit(self, u: float) -> Any:
         """The value at a unit value; outside [0, 1] it is that of the nearer edge."""
+
+    def from_units(self, units: NDArray[np.float64]) -> Sequence[Any]:
+        """`from_unit` of each of many, bit for bit."""
+        return list(map(self.from_unit, units.tolist()))
 
     @abstractmethod
     def cast(self, value: Any) -> Any:

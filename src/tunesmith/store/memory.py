@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from tunesmith.errors import Conflict, LeaseLost, StudyError
 from tunesmith.record.codec import same
-from tunesmith.record.event import Event, Released, Row, admit
+from tunesmith.record.event import (
+    CreatedBatch, Event, FinishedBatch, Released, Row, admit, admit_batch,
+)  # fmt: skip
+from tunesmith.record.packed import Packed
 from tunesmith.record.problem import StudySpec
 from tunesmith.record.trial import TrialState
 from tunesmith.store._base import Claim, Leases, Store, StudyInfo
@@ -19,8 +22,9 @@ from tunesmith.store._base import Claim, Leases, Store, StudyInfo
 @dataclass(slots=True)
 class _Log:
     spec: StudySpec
-    events: list[Event] = field(default_factory=list)
+    events: Packed[Event] = field(default_factory=Packed)
     rows: list[Row] = field(default_factory=list)
+    known: dict[Row, Row] = field(default_factory=dict)  # equal rows are one object
     leases: dict[int, float] = field(default_factory=dict)  # running trials: until when
     refused: list[Event] = field(default_factory=list)
 
@@ -49,24 +53,12 @@ class MemoryStore(Store):
     def append(self, study: int, events: Sequence[Event], expect: int | None = None) -> int:
         with self._lock:
             log = self._log(study)
-            rows, count = log.rows, len(log.rows)
-            new = count
-            fresh: dict[int, Row] = {}
+            if expect is not None and expect != len(log.rows):
+                if self._repeats(log, events):
+                    return len(log.events)
+                raise Conflict(f"trial number {expect} is taken: read on, and propose the next number")
             try:
-                if expect is not None and expect != count:
-                    raise Conflict(f"trial number {expect} is taken: read on, and propose the next number")
-                for event in events:
-                    number = event.number
-                    before = fresh.get(number) or (rows[number] if 0 <= number < count else None)
-                    lapsed = type(event) is Released and self._lapsed(log, number)
-                    row = admit(event, before, lapsed)
-                    if row is None:
-                        continue
-                    if before is None:
-                        if number != new:
-                            raise Conflict(f"trial number {number} leaves a gap: the next is {new}")
-                        new += 1
-                    fresh[number] = row
+                fresh = self._admitted(log, events)
             except (Conflict, LeaseLost) as error:
                 if self._repeats(log, events):
                     return len(log.events)
@@ -77,9 +69,33 @@ class MemoryStore(Store):
             log.events.extend(events)
             return len(log.events)
 
+    def _admitted(self, log: _Log, events: Sequence[Event]) -> dict[int, Row]:
+        """The rows that these events leave behind, each held against those before it."""
+        rows, count = log.rows, len(log.rows)
+        new = count
+        fresh: dict[int, Row] = {}
+        for event in events:
+            number = event.number
+            if isinstance(event, CreatedBatch | FinishedBatch):
+                numbers = range(number, number + event.count)
+                before = [fresh.get(n) or (rows[n] if n < count else None) for n in numbers]
+                fresh.update(admit_batch(event, before))
+                last = numbers[-1]
+            else:
+                old = fresh.get(number) or (rows[number] if 0 <= number < count else None)
+                row = admit(event, old, type(event) is Released and self._lapsed(log, number))
+                if row is None:
+                    continue
+                fresh[number], last = row, number
+            if last >= new:
+                if number != new:
+                    raise Conflict(f"trial number {number} leaves a gap: the next is {new}")
+                new = last + 1
+        return fresh
+
     def read(self, study: int, after: int = 0) -> Sequence[Event]:
         events = self._log(study).events
-        return events[after:] if after < len(events) else ()
+        return list(events.since(after)) if after < len(events) else ()
 
     def list(self) -> Sequence[StudyInfo]:
         with self._lock:
@@ -125,7 +141,8 @@ class MemoryStore(Store):
 
     def _commit(self, log: _Log, fresh: dict[int, Row]) -> None:
         rows, leases = log.rows, log.leases
-        for number, row in fresh.items():
+        for number, made in fresh.items():
+            row = log.known.setdefault(made, made)
             if number < len(rows):
                 rows[number] = row
             else:
@@ -141,7 +158,7 @@ class MemoryStore(Store):
         numbers = {event.number for event in events}
         if not events or min(numbers) < 0:
             return False
-        tail = list(islice((e for e in reversed(log.events) if e.number in numbers), len(events)))
+        tail = list(islice((e for e in _backwards(log.events) if e.number in numbers), len(events)))
         return len(tail) == len(events) and all(
             same(a, b) for a, b in zip(reversed(tail), events, strict=True)
         )
@@ -158,3 +175,7 @@ class MemoryStore(Store):
             counts=counts,
             updated=log.events[-1].at if log.events else log.spec.created,
         )
+
+
+def _backwards(events: Packed[Event]) -> Iterator[Event]:
+    return (events[index] for index in range(len(events) - 1, -1, -1))

@@ -35,7 +35,8 @@ def _answers(fold: Fold) -> tuple[Any, ...]:
     """All that a scheduler can be asked at one position: its plan, and a decision on each running trial."""
     ledger = fold.ledger
     plan = fold.scheduler.plan(fold.schedule_state, len(ledger.trials))
-    running = [ledger.running[number] for number in sorted(ledger.running) if ledger.running[number].reports]
+    trials = [ledger.trials[number] for number in sorted(ledger.running)]
+    running = [trial for trial in trials if trial.reports]
     return plan, tuple(fold.scheduler.decide(fold.schedule_state, trial) for trial in running)
 
 
