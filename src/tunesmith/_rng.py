@@ -48,7 +48,9 @@ def uniforms(seed: int, number: int, names: tuple[str, ...]) -> tuple[float, ...
     return _rows(seed, names, number // _BLOCK)[number % _BLOCK] if names else ()
 
 
-def uniform_rows(seed: int, number: int, count: int, names: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def uniform_rows(
+    seed: int, number: int, count: int, names: tuple[str, ...]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
     """`uniforms` of `count` trial numbers from `number` on, shape (count, names)."""
     first, last = number // _BLOCK, (number + count - 1) // _BLOCK
     rows = np.empty(((last - first + 1) * _BLOCK, len(names)))

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from tunesmith.record.event import (
+    BATCHES,
     Batch,
     Checkpointed,
     Created,
-    CreatedBatch,
     Event,
     Finished,
-    FinishedBatch,
     Paused,
     Suggested,
 )  # fmt: skip
@@ -42,7 +41,7 @@ class Fold:
         ledger = self.ledger
         searcher, scheduler = self.searcher, self.scheduler
         for event in events:
-            if isinstance(event, CreatedBatch | FinishedBatch):
+            if isinstance(event, BATCHES):
                 self._advance(event)
                 continue
             trial = ledger.apply(event)
@@ -58,7 +57,7 @@ class Fold:
         self.ledger.apply_batch(event)
         if not (self.searcher.learns or self.scheduler.learns):
             return
-        for number in range(event.number, event.number + event.count):
+        for number in range(event.number, event.number + event.size):
             trial = self.ledger.trials[number]
             if self.searcher.learns:
                 self.search_state = self.searcher.tell(self.search_state, trial)

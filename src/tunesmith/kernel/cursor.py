@@ -13,13 +13,15 @@ from typing import Any
 from tunesmith import _owner
 from tunesmith.errors import Conflict, LeaseLost
 from tunesmith.kernel.advance import Fold
+from tunesmith.kernel.ahead import Ahead
 from tunesmith.kernel.lease import keep_renewed
-from tunesmith.kernel.plan import Claimant, Opening, openings
+from tunesmith.kernel.plan import Opening, opening_batch, openings
 from tunesmith.kernel.trial import Context
 from tunesmith.record.assignment import Assignment, Decision, Kind, Message
 from tunesmith.record.event import (
     Checkpointed,
     Created,
+    CreatedBatch,
     Event,
     Finished,
     Paused,
@@ -44,7 +46,13 @@ class Cursor:
     """
 
     def __init__(
-        self, store: Store, study_id: int, spec: StudySpec, searcher: Searcher[Any], scheduler: Scheduler[Any]
+        self,
+        store: Store,
+        study_id: int,
+        spec: StudySpec,
+        searcher: Searcher[Any],
+        scheduler: Scheduler[Any],
+        ahead: bool = True,
     ) -> None:
         self.store = store
         self.id = study_id
@@ -55,6 +63,7 @@ class Cursor:
         self.lock = threading.RLock()
         self.context = _context(spec, store.checkpoint_folder(study_id))
         self.fold = Fold(spec.problem, searcher, scheduler)
+        self._ahead = Ahead(searcher, spec.seed, ahead)
         self._claims: dict[int, int] = {}
         self._keeper: threading.Event | None = None
         self._torn = False  # whether a fold was begun and not finished
@@ -96,35 +105,65 @@ class Cursor:
     def open_trials(self, count: int, limit: int | None) -> list[Assignment]:
         """Put up to `count` trials into this process's hands; no new one past `limit` trials in all."""
         with self.lock:
-            if self._pid != os.getpid():
-                self._forked()
-            if self.store.shared and time.monotonic() - self._looked > self.store.lease / 4:
-                self.put_back()
-            refused_at = -1
+            self._look_after_others()
             while True:
                 domains = self.read().domains
-                claimant = Claimant(self.worker, time.time())
-                events = openings(self.fold, self.spec.seed, claimant, count, limit)
+                events = openings(
+                    self.fold, self.spec.seed, self.worker, time.time(), count, limit, self._ahead
+                )
                 if not events:
                     return []
-                try:
-                    self.append(events, _first_new(events))
-                except Conflict:  # another worker was faster: read on, and try again
-                    if refused_at == self.read().position:
-                        raise  # nobody was: the store contradicts its own log
-                    refused_at = self.fold.ledger.position
+                if self._claimed(events):
+                    break
+            ledger = self.fold.ledger
+            if domains is not ledger.domains:
+                domains = _NOTHING  # others have changed them since these trials were proposed
+            trials = ledger.trials
+            return [
+                self.assignment(trials[event.number], domains if type(event) is Created else _NOTHING)
+                for event in events
+            ]
+
+    def open_batch(self, count: int, limit: int | None) -> list[Opening] | CreatedBatch:
+        """As `open_trials`, for an objective on arrays: one event where that is possible."""
+        with self.lock:
+            self._look_after_others()
+            while True:
+                self.read()
+                at = time.time()
+                batch = opening_batch(self.fold, self.worker, at, count, limit, self._ahead)
+                if batch is not None:
+                    if self._claimed([batch]):
+                        return batch
                     continue
-                for event in events:
-                    self._claims[event.number] = event.attempt
-                if self._keeper is None and self.store.shared:
-                    self._keeper = keep_renewed(self, self.store.lease / 4)
-                trials = self.fold.ledger.trials
-                if domains is not self.fold.ledger.domains:
-                    domains = _NOTHING  # others have changed them since these trials were proposed
-                return [
-                    self.assignment(trials[event.number], domains if type(event) is Created else _NOTHING)
-                    for event in events
-                ]
+                events = openings(self.fold, self.spec.seed, self.worker, at, count, limit, self._ahead)
+                if not events or self._claimed(events):
+                    return events
+
+    def _look_after_others(self) -> None:
+        """Before anything is claimed: whose process this is, and whether workers are lost."""
+        if self._pid != os.getpid():
+            self._forked()
+        if self.store.shared and time.monotonic() - self._looked > self.store.lease / 4:
+            self.put_back()
+
+    def _claimed(self, events: Sequence[Opening | CreatedBatch]) -> bool:
+        """Write the claims; False when another worker was faster, and the log has to be read on."""
+        position = self.fold.ledger.position
+        try:
+            self.append(events, _first_new(events))
+        except Conflict:
+            if position == self.read().position:
+                raise  # nobody was: the store contradicts its own log
+            return False
+        for event in events:
+            if type(event) is CreatedBatch:
+                self._claims.update(dict.fromkeys(range(event.number, event.number + event.size), 1))
+            else:
+                self._claims[event.number] = event.attempt
+        if self._keeper is None and self.store.shared:
+            self._keeper = keep_renewed(self, self.store.lease / 4)
+        return True
 
     def _forked(self) -> None:
         """A forked child holds nothing, and answers for itself; the parent renews what it has claimed."""
@@ -259,9 +298,9 @@ class Cursor:
 _NOTHING: dict[str, Any] = {}
 
 
-def _first_new(events: Sequence[Opening]) -> int | None:
+def _first_new(events: Sequence[Opening | CreatedBatch]) -> int | None:
     for event in events:
-        if type(event) is Created:
+        if type(event) is Created or type(event) is CreatedBatch:
             return event.number
     return None
 

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from tunesmith._rng import Rng
 from tunesmith.errors import SpaceError
 from tunesmith.kernel.advance import Fold
+from tunesmith.kernel.ahead import Ahead
 from tunesmith.record.assignment import Resume, Start
 from tunesmith.record.codec import dumps, loads
-from tunesmith.record.event import Claimed, Created, Resumed, becomes
+from tunesmith.record.event import Claimed, Created, CreatedBatch, Resumed, becomes
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
 from tunesmith.search._base import Ask, Searcher
@@ -29,45 +30,42 @@ class Outlook(NamedTuple):
     pending: tuple[Trial, ...]
     fresh: bool  # whether nothing was chosen by the searcher or by default yet
     seed: int
+    ahead: Ahead | None = None  # what was prepared
 
     def after(self, trial: Trial) -> Outlook:
         """The outlook of the next proposal of the same batch."""
+        learns = self.searcher.learns
         return self._replace(
-            search_state=self.searcher.tell(self.search_state, trial),
+            search_state=self.searcher.tell(self.search_state, trial) if learns else self.search_state,
             number=self.number + 1,
-            pending=(*self.pending, trial),
+            pending=(*self.pending, trial) if learns else (),
             fresh=self.fresh and trial.source is Source.QUEUE,
         )
 
 
-def outlook(fold: Fold, seed: int) -> Outlook:
+def outlook(fold: Fold, seed: int, ahead: Ahead | None = None) -> Outlook:
     """The outlook at the fold's position."""
     ledger = fold.ledger
     return Outlook(
         fold.searcher,
         fold.search_state,
         ledger,
-        len(ledger.trials),
-        ledger.pending,
+        len(ledger.trials.rows),
+        ledger.pending if fold.searcher.learns else (),
         ledger.chosen == 0,
         seed,
+        ahead,
     )
-
-
-class Claimant(NamedTuple):
-    """Who takes the trial, and when; without a worker it is left waiting."""
-
-    worker: str | None
-    at: float
 
 
 def propose(
     view: Outlook,
-    claimant: Claimant,
+    worker: str | None,
+    at: float,
     start: Start | None = None,
     fixed: Mapping[str, Any] | None = None,
 ) -> Created | None:
-    """The next trial; None when the searcher has nothing left to propose.
+    """The next trial, claimed by `worker` (None: left waiting); None when the searcher has nothing left.
 
     The configuration of defaults comes first, so that every result is stated against it. `fixed` values
     are the user's; the searcher fills in the others. Raises SpaceError for values outside the space.
@@ -80,6 +78,8 @@ def propose(
         default = view.ledger.space.default
         if default is not None:
             params, source = dict(default), Source.DEFAULT
+    if params is None and fixed is None and view.ahead is not None:
+        params = view.ahead.params(view.ledger.space, view.number)
     if params is None:
         forebear = None if parent is None else view.ledger.trials[parent]
         rng = Rng(view.seed, view.number)
@@ -93,16 +93,16 @@ def propose(
         params = view.ledger.space.decode(unit) if fixed is None else _with_fixed(view, fixed, unit)
     return Created(
         view.number,
-        0 if claimant.worker is None else 1,
+        0 if worker is None else 1,
         params,
         source,
         memo,
         budget,
         parent,
         view.ledger.position,
-        claimant.worker,
+        worker,
         fixed,
-        claimant.at,
+        at,
     )
 
 
@@ -122,56 +122,78 @@ def queued(fold: Fold, seed: int, at: float, fixed: Mapping[str, Any]) -> list[C
     """The trial that a user asks for, left waiting; in a new study, behind the configuration of defaults."""
     first = fold.scheduler.plan(fold.scheduler.init(fold.ledger.problem), 0)
     start = first if isinstance(first, Start) else Start()
-    claimant = Claimant(None, at)
     view = outlook(fold, seed)
     events: list[Created] = []
     if view.number == 0 and view.ledger.space.default is not None:
-        default = propose(view, claimant, start)
+        default = propose(view, None, at, start)
         if default is not None:
             events.append(default)
             view = view.after(opened(default, fold.ledger.trials))
-    wanted = propose(view, claimant, start, fixed)
+    wanted = propose(view, None, at, start, fixed)
     return events if wanted is None else [*events, wanted]
 
 
-def openings(fold: Fold, seed: int, claimant: Claimant, count: int, limit: int | None) -> list[Opening]:
+def openings(
+    fold: Fold, seed: int, worker: str, at: float, count: int, limit: int | None, ahead: Ahead | None = None
+) -> list[Opening]:
     """Up to `count` trials to be put into a worker's hands now; no new one past `limit` trials in all.
 
     Waiting trials come first, then what the scheduler plans. Each proposal knows of those before it.
     """
     ledger = fold.ledger
-    worker = claimant.worker or ""
-    events: list[Opening] = [
-        Claimed(number, ledger.trials[number].attempt + 1, at=claimant.at, worker=worker)
-        for number in sorted(ledger.waiting)[:count]
-    ] if ledger.waiting else []  # fmt: skip
-    if len(events) == count:
-        return events
+    events: list[Opening] = []
+    if ledger.waiting:
+        numbers = sorted(ledger.waiting)[:count]
+        events.extend(Claimed(n, ledger.trials[n].attempt + 1, worker, at) for n in numbers)
+        if len(events) == count:
+            return events
     scheduler, schedule_state = fold.scheduler, fold.schedule_state
-    view = outlook(fold, seed)
+    view = outlook(fold, seed, ahead)
     while True:
         plan = scheduler.plan(schedule_state, view.number)
         if isinstance(plan, Start):
             if limit is not None and view.number >= limit:
                 return events
-            created = propose(view, claimant, plan)
+            created = propose(view, worker, at, plan)
             if created is None:
                 return events
             events.append(created)
         elif isinstance(plan, Resume):
             attempt = ledger.trials[plan.number].attempt + 1
-            events.append(Resumed(plan.number, attempt, at=claimant.at, worker=worker, budget=plan.budget))
+            events.append(Resumed(plan.number, attempt, worker, plan.budget, at))
         else:
             return events
         if len(events) == count:
             return events
         trial = opened(events[-1], ledger.trials)
-        schedule_state = scheduler.tell(schedule_state, trial)
+        if scheduler.learns:
+            schedule_state = scheduler.tell(schedule_state, trial)
         if isinstance(plan, Start):
             view = view.after(trial)
 
 
-def opened(event: Opening, trials: list[Trial]) -> Trial:
+def opening_batch(
+    fold: Fold, worker: str, at: float, count: int, limit: int | None, ahead: Ahead
+) -> CreatedBatch | None:
+    """Up to `count` new trials as one event; None where they must be opened one by one.
+
+    That is where any of them waits, or depends on the others: on a scheduler, a searcher that learns, a
+    configuration of defaults, conditions or constraints.
+    """
+    ledger = fold.ledger
+    number = len(ledger.trials.rows)
+    count = count if limit is None else min(count, limit - number)
+    started = ledger.chosen > 0 or ledger.problem.space is None or ledger.space.default is None
+    if count <= 0 or ledger.waiting or fold.scheduler.learns or not started:
+        return None
+    columns = ahead.columns(ledger.space, number, count)
+    plan = fold.scheduler.plan(fold.schedule_state, number)
+    if not columns or not isinstance(plan, Start) or plan.parent is not None:
+        return None
+    return CreatedBatch(number, 1, count, columns, plan.budget, ledger.position, worker, at)
+
+
+def opened(event: Opening, trials: Sequence[Trial]) -> Trial:
     """The trial's record once `event` is in the log."""
     if isinstance(event, Created):
         return Trial(

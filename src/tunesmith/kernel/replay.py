@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunesmith.kernel.advance import Fold
-from tunesmith.kernel.plan import Claimant, Outlook, opened, outlook, propose
+from tunesmith.kernel.plan import Outlook, opened, outlook, propose
 from tunesmith.record.assignment import Start
-from tunesmith.record.event import Created, Event
+from tunesmith.record.event import Created, CreatedBatch, Event, singles
 from tunesmith.record.problem import StudySpec
 from tunesmith.record.trial import Source
 from tunesmith.schedule._base import Scheduler
@@ -35,7 +35,9 @@ def replay(
     """Fold the log from its beginning, and ask for each trial at the position its proposer had read."""
     asked_at: dict[int, list[Created]] = defaultdict(list)
     for event in events:
-        if isinstance(event, Created) and event.source is not Source.IMPORT:
+        if isinstance(event, CreatedBatch):
+            asked_at[event.seen].extend(created for created in singles(event) if isinstance(created, Created))
+        elif isinstance(event, Created) and event.source is not Source.IMPORT:
             asked_at[event.seen].append(event)
     fold = Fold(spec.problem, searcher, scheduler)
     checked = 0
@@ -54,9 +56,8 @@ def replay(
 
 
 def _comes_again(view: Outlook, created: Created) -> bool:
-    again = propose(
-        view, Claimant(created.worker, created.at), Start(created.budget, created.parent), created.fixed
-    )
+    start = Start(created.budget, created.parent)
+    again = propose(view, created.worker, created.at, start, created.fixed)
     return (
         again is not None
         and again.number == created.number

@@ -35,10 +35,11 @@ def run(
     callbacks: Sequence[AnyCallback] = (),
     retries: int = 0,
     trial_timeout: float | str | None = None,
+    vectorized: int | None = None,
 ) -> None:
     """Run `objective` on trial after trial until the study holds `n_trials`, or a rule says stop.
 
-    One worker without `trial_timeout` runs in this process; otherwise each worker is a process of its own.
+    `vectorized`: so many trials in one call of an objective on arrays; see `ts.tune`. One worker without `trial_timeout` runs in this process; otherwise each worker is a process of its own.
     `retries`: how often a trial is run again whose worker died, or that ran too long. Ctrl-C lets running
     trials finish; a second one puts them back. Raises SettingError for wrong arguments, ObjectiveError for an
     objective that breaks its contract or cannot be sent, StudyAborted when the first ten trials fail alike.
@@ -51,12 +52,17 @@ def run(
     rule = stop
     if timeout is not None:
         rule = Timeout(timeout) if rule is None else rule | Timeout(timeout)
-    factory = WorkerFactory(objective, study.cursor.context)
-    executor = _executor(factory, workers, trial_timeout)
+    if vectorized is None:
+        executor = _executor(WorkerFactory(objective, study.cursor.context), workers, trial_timeout)
+    else:
+        space, learns = study.spec.problem.space, study.cursor.scheduler.learns
+        alone = {"workers": (workers, 1), "trial_timeout": (trial_timeout, None), "retries": (retries, 0)}
+        check_vectorized(space, vectorized, learns, **alone)
+        executor = None
     if n_trials is not None and (recorded is None or n_trials > recorded):
         study.extend(n_trials)  # the record only grows: a smaller total is for this run alone
     try:
-        _Run(study, study.cursor, executor, rule, limit, [as_callback(c) for c in callbacks], retries).go()
+        Run(study, study.cursor, executor, rule, limit, [as_callback(c) for c in callbacks], retries).go()
     finally:
         executor.close()
 
@@ -106,7 +112,7 @@ def _kind(error: str) -> str:
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """One run: which trials are under way, and why it ends."""
 
     study: Study

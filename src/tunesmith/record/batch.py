@@ -17,7 +17,7 @@ _PLACE = {name: place for place, name in enumerate(Trial._fields)}
 def running_table(event: CreatedBatch) -> Table:
     """The trials that the event proposes, running."""
     fields: dict[str, Any] = {
-        "number": range(event.number, event.number + event.count),
+        "number": range(event.number, event.number + event.size),
         "state": Same(TrialState.RUNNING),
         "params": Dicts(tuple(event.params), tuple(event.params.values())),
         "budget": Same(event.budget),
@@ -32,12 +32,12 @@ def running_table(event: CreatedBatch) -> Table:
 
 
 def laid_out(trials: Packed[Trial], event: FinishedBatch) -> bool:
-    """Whether the event ends the trials of one batch as they were proposed, so that their table can be used."""
-    part = trials.rows[event.number : event.number + event.count]
+    """Whether the event ends one whole batch as it was proposed, so that its table can be used."""
+    part = trials.rows[event.number : event.number + event.size]
     first = part[0]
     return (
         type(first) is Slab
-        and part.count(first) == event.count
+        and part.count(first) == event.size
         and first.start == event.number
         and isinstance(first.rows, Table)
         and first.rows.columns[_PLACE["state"]] == Same(TrialState.RUNNING)
@@ -60,14 +60,16 @@ def finished_table(event: FinishedBatch, rows: Table, signs: Sequence[float]) ->
         "finished": Same(event.at),
     }
     if event.errors:
-        failed = [event.errors.get(str(event.number + index)) for index in range(event.count)]
+        failed = [event.errors.get(str(event.number + index)) for index in range(event.size)]
         changed |= {
             "error": failed,
             "state": [TrialState.COMPLETE if error is None else TrialState.FAILED for error in failed],
             "values": [values[index] if error is None else None for index, error in enumerate(failed)],
             "losses": [losses[index] if error is None else None for index, error in enumerate(failed)],
         }
-    return Table(Trial, tuple([changed.get(n, old) for n, old in zip(Trial._fields, rows.columns, strict=True)]))
+    return Table(
+        Trial, tuple([changed.get(n, old) for n, old in zip(Trial._fields, rows.columns, strict=True)])
+    )
 
 
 def first_best(event: FinishedBatch, signs: Sequence[float]) -> int | None:
@@ -76,5 +78,5 @@ def first_best(event: FinishedBatch, signs: Sequence[float]) -> int | None:
     choose = min if signs[0] > 0 else max
     if not event.errors:
         return column.index(choose(column))
-    kept = [index for index in range(event.count) if str(event.number + index) not in event.errors]
+    kept = [index for index in range(event.size) if str(event.number + index) not in event.errors]
     return choose(kept, key=column.__getitem__) if kept else None

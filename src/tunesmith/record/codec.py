@@ -94,7 +94,7 @@ def decode_event(kind: str, text: str) -> Event:
             f"the log holds an event of kind {kind!r}, which this Tunesmith does not know: update it"
         )
     body = revived(loads(text))
-    if "count" in body:
+    if "size" in body:
         body = _columns(body)
     event: Event = _KINDS[kind](**body)
     return event

@@ -14,10 +14,11 @@ trial.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tunesmith.errors import Conflict, LeaseLost, StoreError
-from tunesmith.record.trial import Source, TrialState
+from tunesmith.record.trial import ENDS, Source, TrialState
 from tunesmith.space.domain import Domain
 
 
@@ -30,6 +31,12 @@ class Row(NamedTuple):
 
 
 _NOTHING: Mapping[str, Any] = {}
+
+
+@lru_cache(maxsize=4096)
+def _row(state: TrialState, attempt: int, worker: str | None) -> Row:
+    """Few rows differ, and there is one for every trial: equal ones are one object."""
+    return Row(state, attempt, worker)
 
 
 class Created(NamedTuple):
@@ -156,14 +163,14 @@ class Extended(NamedTuple):
 
 
 class CreatedBatch(NamedTuple):
-    """`count` configurations were proposed at once, and claimed: the trials from `number` on.
+    """`size` configurations were proposed at once, and claimed: the trials from `number` on.
 
-    `params` holds a column for each parameter. It says what `count` events Created would, in one.
+    `params` holds a column for each parameter. It says what `size` events Created would, in one.
     """
 
     number: int
     attempt: int
-    count: int
+    size: int
     params: Mapping[str, Sequence[Any]]
     budget: int | None = None
     seen: int = 0
@@ -172,20 +179,21 @@ class CreatedBatch(NamedTuple):
 
 
 class FinishedBatch(NamedTuple):
-    """The `count` trials from `number` on ended, all claimed at once by `attempt`.
+    """The `size` trials from `number` on ended, all claimed at once by `attempt`.
 
     `values` holds a column for each objective; `errors` the reason of each trial that failed, by its number.
     """
 
     number: int
     attempt: int
-    count: int
+    size: int
     values: tuple[Sequence[float], ...]
     errors: Mapping[str, str] = _NOTHING
     at: float = 0.0
 
 
 Batch = CreatedBatch | FinishedBatch
+BATCHES = (CreatedBatch, FinishedBatch)
 Single = (
     Created | Claimed | Suggested | Reported | Checkpointed | Paused | Resumed | Released | Finished | Noted
     | Extended
@@ -216,15 +224,21 @@ def singles(event: Event) -> Iterator[Single]:
     else:
         yield event
 
+
 CLAIMED_FROM: Mapping[type[Event], TrialState] = {Claimed: TrialState.WAITING, Resumed: TrialState.PAUSED}
 """The events that open a new attempt, and the state a trial must be in for it."""
 
 _LEAVES = {Paused: TrialState.PAUSED, Released: TrialState.WAITING}
 
 
+def gap(number: int, following: int) -> Conflict:
+    """What to raise when a new trial does not bear the next number."""
+    return Conflict(f"trial number {number} leaves a gap: the next is {following}")
+
+
 def admit_batch(event: Batch, rows: Sequence[Row | None]) -> dict[int, Row]:
     """The rows of the batch's trials after it, by number, from those before it; raises as `admit`."""
-    first, number, count = rows[0], event.number, event.count
+    first, number, count = rows[0], event.number, event.size
     if rows.count(first) != count:  # not all alike: each is judged for itself
         each = {single.number: admit(single, row) for single, row in zip(singles(event), rows, strict=True)}
         return {number: row for number, row in each.items() if row is not None}
@@ -236,7 +250,7 @@ def admit_batch(event: Batch, rows: Sequence[Row | None]) -> dict[int, Row]:
         return {}
     found = dict.fromkeys(range(number, number + count), after)
     if isinstance(event, FinishedBatch):
-        failed = after._replace(state=TrialState.FAILED)
+        failed = _row(TrialState.FAILED, after.attempt, after.worker)
         found.update((int(name), failed) for name in event.errors)
     return found
 
@@ -258,30 +272,30 @@ def admit(event: Single, row: Row | None, lapsed: bool = False) -> Row | None:
     """
     if event.number < 0:
         return None
-    if isinstance(event, Created):
+    if type(event) is Created:
         if row is not None:
             raise Conflict(f"trial number {event.number} is taken: read on, and propose the next number")
         state = TrialState.RUNNING if event.attempt else TrialState.WAITING
-        return Row(state, event.attempt, event.worker)
+        return _row(state, event.attempt, event.worker)
     if row is None:
         raise LeaseLost(f"trial {event.number} does not exist, so nothing can be written about it")
-    if isinstance(event, Claimed | Resumed):
+    if type(event) is Claimed or type(event) is Resumed:
         if row.state is not CLAIMED_FROM[type(event)] or event.attempt != row.attempt + 1:
             raise Conflict(
                 f"trial {event.number} is {row.state} (attempt {row.attempt}): somebody else was faster"
             )
-        return Row(TrialState.RUNNING, event.attempt, event.worker)
+        return _row(TrialState.RUNNING, event.attempt, event.worker)
     if row.state is not TrialState.RUNNING or event.attempt != row.attempt:
         raise LeaseLost(
             f"attempt {event.attempt} of trial {event.number} holds it no more: it is {row.state} "
             f"(attempt {row.attempt}), and what was written now is refused"
         )
-    if isinstance(event, Finished):
-        if event.state.finished:
-            return Row(event.state, event.attempt, row.worker)
+    if type(event) is Finished:
+        if event.state in ENDS:
+            return _row(event.state, event.attempt, row.worker)
         raise StoreError(
             f"trial {event.number} cannot end as {event.state}: only COMPLETE, STOPPED or FAILED"
         )
-    if isinstance(event, Released) and event.worker != row.worker and not lapsed:
+    if type(event) is Released and event.worker != row.worker and not lapsed:
         raise Conflict(f"trial {event.number} is held by {row.worker}, whose lease has not run out")
-    return Row(becomes(event), event.attempt, row.worker)
+    return _row(becomes(event), event.attempt, row.worker)

@@ -8,11 +8,13 @@ from typing import Any
 
 from tunesmith.record.batch import finished_table, first_best, laid_out, running_table
 from tunesmith.record.event import (
+    BATCHES,
     Batch,
     Checkpointed,
     Claimed,
     Created,
     CreatedBatch,
+    Event,
     Extended,
     Finished,
     FinishedBatch,
@@ -42,8 +44,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_best_rank", "_closed", "_open", "best", "checkpoints", "chosen", "domains", "finished", "fixed", "n_trials",
-        "notes", "paused", "position", "problem", "running", "signs", "since_best", "space", "states",
+        "_best_rank", "_closed", "_open", "best", "checkpoints", "chosen", "domains", "finished", "fixed",
+        "n_trials", "notes", "paused", "position", "problem", "running", "signs", "since_best", "space", "states",
         "trials", "waiting",
     )  # fmt: skip
 
@@ -86,54 +88,60 @@ class Ledger:
     def apply(self, event: Single) -> Trial | None:
         """Take the next event of the log; the trial it concerns, as it is now."""
         self.position += 1
-        return self._apply(event)
-
-    def apply_batch(self, event: Batch) -> None:
-        """Take the next event of the log, about many trials."""
-        self.position += 1
-        if isinstance(event, CreatedBatch):
-            self._created_batch(event)
-        elif laid_out(self.trials, event):
-            self._finished_batch(event)
-        else:  # some of its trials were given to another worker, and came back
-            for single in singles(event):
-                self._apply(single)
-
-    def _apply(self, event: Single) -> Trial | None:
-        number, trials = event.number, self.trials
-        before = trials[number] if 0 <= number < len(trials.rows) else None
-        trial = _HANDLERS[type(event)](self, event, before)
+        number, rows = event.number, self.trials.rows
+        before = self.trials[number] if 0 <= number < len(rows) else None
+        trial: Trial | None = _HANDLERS[type(event)](self, event, before)
         if trial is None:
             return None
-        state, states = trial.state, self.states
+        state, states, open_trials = trial.state, self.states, self._open
         if before is None:
-            trials.rows.append(trial)
+            rows.append(trial)
             states[state] += 1
             if number % CHUNK == 0:
                 self._closed.append(0)
         else:
-            if before.state is not state:
-                states[before.state] -= 1
+            old = before.state
+            if old is not state:
+                states[old] -= 1
                 states[state] += 1
-                self._open[before.state].pop(number, None)
-            trials.rows[number] = trial
-        if state in self._open:
-            self._open[state][number] = None
+                open_trials[old].pop(number, None)
+            rows[number] = trial
+        if state in open_trials:
+            open_trials[state][number] = None
         else:
             self.finished += 1
             self._consider(trial)
             self._close(number)
         return trial
 
+    def take(self, event: Event) -> None:
+        """Take the next event of the log, whichever it is."""
+        if isinstance(event, BATCHES):
+            self.apply_batch(event)
+        else:
+            self.apply(event)
+
+    def apply_batch(self, event: Batch) -> None:
+        """Take the next event of the log, about many trials."""
+        position = self.position + 1
+        if isinstance(event, CreatedBatch):
+            self._created_batch(event)
+        elif laid_out(self.trials, event):
+            self._finished_batch(event)
+        else:  # some of its trials were given to another worker, and came back
+            for single in singles(event):
+                self.apply(single)
+        self.position = position
+
     def _close(self, number: int) -> None:
         """Pack the chunk of the trial when all in it have ended."""
-        chunk = number // CHUNK
-        self._closed[chunk] += 1
-        if self._closed[chunk] == CHUNK:
+        chunk, closed = number // CHUNK, self._closed
+        closed[chunk] += 1
+        if closed[chunk] == CHUNK:
             self.trials.pack(chunk * CHUNK, (chunk + 1) * CHUNK)
 
     def _created_batch(self, event: CreatedBatch) -> None:
-        start, count = event.number, event.count
+        start, count = event.number, event.size
         self.chosen += count
         self.trials.lay(start, count, running_table(event))
         self.states[TrialState.RUNNING] += count
@@ -142,7 +150,7 @@ class Ledger:
         self._closed.extend([0] * (chunks - len(self._closed)))
 
     def _finished_batch(self, event: FinishedBatch) -> None:
-        start, count, failed = event.number, event.count, len(event.errors)
+        start, count, failed = event.number, event.size, len(event.errors)
         rows = finished_table(event, self.trials.rows[start].rows, self.signs)
         self.trials.lay(start, count, rows)
         self.states[TrialState.RUNNING] -= count
@@ -166,7 +174,7 @@ class Ledger:
         self.since_best += 1
         if trial.state is not TrialState.COMPLETE or trial.losses is None:
             return
-        order = rank(trial)
+        order = (trial.violation if trial.constraints else 0.0, trial.losses[0])
         if order[1] != order[1]:
             return  # a NaN is nobody's best
         if self.best is None or order < self._best_rank:
@@ -278,11 +286,6 @@ class Ledger:
         if len(signs) == 1:
             return (values[0] * signs[0],)
         return tuple(value * sign for value, sign in zip(values, signs, strict=True))
-
-
-def rank(trial: Trial) -> tuple[float, float]:
-    """Sort key among complete trials: total violation first, then the first objective's loss."""
-    return (trial.violation, trial.losses[0] if trial.losses else math.inf)
 
 
 _HANDLERS: Mapping[type[Single], Callable[[Ledger, Any, Any], Trial | None]] = {

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Generic, NamedTuple, TypeVar, overload
+
+from tunesmith.record.trial import Source, TrialState
 
 CHUNK = 512
 """So many rows are packed at a time."""
+
+_ALIKE = frozenset({str, TrialState, Source})  # of these, what is equal is the same
 
 R = TypeVar("R", bound=tuple[Any, ...])
 
@@ -45,6 +49,17 @@ class Dicts(NamedTuple):
         return {key: column[index] for key, column in zip(self.keys, self.columns, strict=True)}
 
 
+class FloatDicts(NamedTuple):
+    """A column of dictionaries with the same keys, whose values are all floats: row after row."""
+
+    keys: tuple[Any, ...]
+    values: array[float]
+
+    def __getitem__(self, index: Any) -> Any:
+        width = len(self.keys)
+        return dict(zip(self.keys, self.values[index * width : (index + 1) * width], strict=True))
+
+
 class Table(NamedTuple):
     """Rows of one kind of named tuple. `columns[i]` holds field i: anything that can be indexed."""
 
@@ -67,26 +82,35 @@ class _Mixed(NamedTuple):
 
 
 def column(values: Sequence[Any]) -> Any:
-    """The values in the least room in which they can be told apart from nothing else."""
-    types = set(map(type, values))
-    if len(types) == 1:
-        kind = types.pop()
-        if kind is float:
-            return array("d", values)
-        if kind is int:
-            return _integers(values)
-        if len(set(map(id, values))) == 1:
-            return Same(values[0])
-        if kind is tuple and len({len(value) for value in values}) == 1:
-            return Tuples(tuple([column(part) for part in zip(*values, strict=True)]))
-        if kind is dict:
-            return _dictionaries(values)
-    return list(values)
+    """The values in little room; each comes back equal and of its type."""
+    first, count = values[0], len(values)
+    if (not first or type(first) in _ALIKE) and first is values[-1] and _one(values, first):
+        return Same(first)
+    kinds = list(map(type, values))
+    kind = kinds[0]
+    if kinds.count(kind) < count:
+        return list(values)
+    if kind is float:
+        return array("d", values)
+    if kind is int:
+        return _integers(values)
+    if kind is tuple and len(set(map(len, values))) == 1 and first:
+        return Tuples(tuple([column(part) for part in zip(*values, strict=True)]))
+    if kind is dict and first:
+        return _dictionaries(values)
+    return Same(first) if _one(values, first) else list(values)
+
+
+def _one(values: Sequence[Any], first: Any) -> bool:
+    """Whether all are one object; equal ones are looked at once more, as 1, 1.0 and True are equal."""
+    if values.count(first) < len(values):
+        return False
+    return first is None or type(first) in _ALIKE or all(value is first for value in values)
 
 
 def _integers(values: Sequence[int]) -> Any:
     first = values[0]
-    if values.count(first) == len(values):
+    if first == values[-1] and values.count(first) == len(values):
         return Same(first)
     try:
         return array("q", values)
@@ -96,10 +120,12 @@ def _integers(values: Sequence[int]) -> Any:
 
 def _dictionaries(values: Sequence[dict[Any, Any]]) -> Any:
     keys = tuple(values[0])
-    if not keys or any([tuple(value) != keys for value in values]):
+    if list(chain.from_iterable(values)) != [*keys] * len(values) or len(set(map(len, values))) > 1:
         return list(values)
-    rows = zip(*[value.values() for value in values], strict=True)
-    return Dicts(keys, tuple([column(part) for part in rows]))
+    flat = list(chain.from_iterable(map(dict.values, values)))
+    if list(map(type, flat)).count(float) == len(flat):
+        return FloatDicts(keys, array("d", flat))
+    return Dicts(keys, tuple([column(flat[place :: len(keys)]) for place in range(len(keys))]))
 
 
 def table(rows: Sequence[Any]) -> Table:
@@ -165,8 +191,9 @@ class Packed(Sequence[R], Generic[R]):
 
     def since(self, start: int) -> Iterator[R]:
         """The records from index `start` on."""
-        for index, row in enumerate(islice(self.rows, start, None), start):
-            yield row.rows[index - row.start] if type(row) is Slab else row
+        for index, held in enumerate(islice(self.rows, start, None), start):
+            row: Any = held.rows[index - held.start] if type(held) is Slab else held
+            yield row
 
     def snapshot(self) -> Packed[R]:
         """The sequence as it is now, whatever is appended or changed later."""
@@ -178,10 +205,11 @@ class Packed(Sequence[R], Generic[R]):
 
     def extend(self, rows: Sequence[R]) -> None:
         """Take records that will never change: every full chunk of them is packed."""
-        before = len(self.rows)
-        self.rows.extend(rows)
-        for stop in range(before - before % CHUNK + CHUNK, len(self.rows) + 1, CHUNK):
-            self.pack(stop - CHUNK, stop)
+        held = self.rows
+        before = len(held) // CHUNK
+        held.extend(rows)
+        for chunk in range(before, len(held) // CHUNK):
+            self.pack(chunk * CHUNK, (chunk + 1) * CHUNK)
 
     def lay(self, start: int, count: int, rows: Table) -> None:
         """Take a table of `count` records for the indices from `start` on."""
@@ -190,9 +218,9 @@ class Packed(Sequence[R], Generic[R]):
     def pack(self, start: int, stop: int) -> None:
         """Pack the records from `start` to `stop`, which will not change any more."""
         part = self.rows[start:stop]
-        if all([type(row) is Slab for row in part]):
+        if all(type(row) is Slab for row in part):
             return
-        loose = self[start:stop] if any([type(row) is Slab for row in part]) else part
+        loose = self[start:stop] if any(type(row) is Slab for row in part) else part
         self.rows[start:stop] = [Slab(start, _packed(loose))] * (stop - start)
 
     def __eq__(self, other: object) -> bool:

@@ -22,11 +22,11 @@ class TrialState(StrEnum):
     @property
     def finished(self) -> bool:
         """Whether nothing can happen to the trial any more."""
-        return self in _FINISHED
+        return self in ENDS
 
 
 _NOTHING: Mapping[str, Any] = {}
-_FINISHED = frozenset({TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED})
+ENDS = frozenset({TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED})
 
 
 class Source(StrEnum):

@@ -39,6 +39,7 @@ class Space:
         center: the unit row of all defaults; of prior values and middles where there is no default.
         default: what is used now, the params of all defaults; None when no parameter has one. A parameter
             without default takes its prior's value, its middle, or its first choice.
+        names: of the parameters, in order.
         config_type: the dataclass it was read from, or None; see `config_of`.
     """
 
@@ -48,6 +49,7 @@ class Space:
     dims: tuple[Parameter, ...]
     center: tuple[float, ...] = ()
     default: Mapping[str, Any] | None = None
+    names: tuple[str, ...] = ()
     config_type: type | None = None
     config_tree: Any = None
     _keys: tuple[str, ...] = ()
@@ -177,7 +179,7 @@ class Space:
         )
 
     def draw_batch(self, rng: Rng, count: int) -> NDArray[np.float64] | None:
-        """`draw` of the trials from `rng.number` on, shape (count, dims); None in a space with constraints."""
+        """`draw` of the trials from `rng.number` on, shape (count, dims); None under constraints."""
         if self.constraints:
             return None
         rows = uniform_rows(rng.seed, rng.number, count, self._keys)
@@ -301,6 +303,7 @@ def _assemble(
         tuple(parameter.domain.start_unit for parameter in dims),
         _default(parameters),
         _keys=keys,
+        names=tuple(parameter.name for parameter in parameters),
         _beliefs=tuple((place, p.domain) for place, p in enumerate(dims) if p.domain.prior is not None),
         _conditional=any(parameter.rules for parameter in parameters),
         _plain=tuple((p.name, p.domain.from_unit) for p in dims)

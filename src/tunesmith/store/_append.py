@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from tunesmith._owner import boot, clock, surely_dead
 from tunesmith.errors import Conflict, LeaseLost, StudyError
 from tunesmith.record.codec import decode_event, same
-from tunesmith.record.event import Checkpointed, Created, Event, Released, Reported, Row, Suggested, admit
+from tunesmith.record.event import (
+    Checkpointed,
+    Created,
+    Event,
+    Released,
+    Reported,
+    Row,
+    Suggested,
+    admit,
+    gap,
+    singles,
+)  # fmt: skip
 from tunesmith.record.trial import TrialState
 from tunesmith.store._projection import Projector
 
@@ -62,7 +74,7 @@ class Append:
 
     def _admit(self) -> None:
         """Let each event past the fence, on the rows that those before it in this batch have left."""
-        for event in self._events:
+        for event in chain.from_iterable(map(singles, self._events)):
             number = event.number
             held = self._before(event)
             after = admit(
@@ -72,7 +84,7 @@ class Append:
                 continue
             if isinstance(event, Created):
                 if number != self._next:
-                    raise Conflict(f"trial number {number} leaves a gap: the next is {self._next}")
+                    raise gap(number, self._next)
                 self._next += 1
             self._rows[number] = after
 
@@ -128,7 +140,8 @@ class Append:
                 "insert into event values (?, ?, ?, ?, ?, ?, ?)",
                 (study, self._position, type(event).__name__, event.number, event.attempt, event.at, body),
             )
-            projector.apply(event, self._position)
+            for single in singles(event):
+                projector.apply(single, self._position)
         counts = "".join(f", {state} = {state} + {count}" for state, count in self._moves().items() if count)
         self._db.execute(
             f"update head set position = ?, next_number = ?, updated = ?{counts} where study_id = ?",  # noqa: S608

@@ -10,9 +10,7 @@ from itertools import islice
 
 from tunesmith.errors import Conflict, LeaseLost, StudyError
 from tunesmith.record.codec import same
-from tunesmith.record.event import (
-    CreatedBatch, Event, FinishedBatch, Released, Row, admit, admit_batch,
-)  # fmt: skip
+from tunesmith.record.event import BATCHES, Event, Released, Row, admit, admit_batch, gap
 from tunesmith.record.packed import Packed
 from tunesmith.record.problem import StudySpec
 from tunesmith.record.trial import TrialState
@@ -24,7 +22,6 @@ class _Log:
     spec: StudySpec
     events: Packed[Event] = field(default_factory=Packed)
     rows: list[Row] = field(default_factory=list)
-    known: dict[Row, Row] = field(default_factory=dict)  # equal rows are one object
     leases: dict[int, float] = field(default_factory=dict)  # running trials: until when
     refused: list[Event] = field(default_factory=list)
 
@@ -52,50 +49,73 @@ class MemoryStore(Store):
 
     def append(self, study: int, events: Sequence[Event], expect: int | None = None) -> int:
         with self._lock:
-            log = self._log(study)
+            log = self._logs.get(study) or self._log(study)
             if expect is not None and expect != len(log.rows):
                 if self._repeats(log, events):
                     return len(log.events)
                 raise Conflict(f"trial number {expect} is taken: read on, and propose the next number")
+            undo: list[tuple[int, Row | None]] = []
             try:
-                fresh = self._admitted(log, events)
+                self._admit(log, events, undo)
             except (Conflict, LeaseLost) as error:
+                self._restore(log, undo)
                 if self._repeats(log, events):
                     return len(log.events)
                 if isinstance(error, LeaseLost):
                     log.refused.extend(events)
                 raise
-            self._commit(log, fresh)
             log.events.extend(events)
-            return len(log.events)
+            return len(log.events.rows)
 
-    def _admitted(self, log: _Log, events: Sequence[Event]) -> dict[int, Row]:
-        """The rows that these events leave behind, each held against those before it."""
-        rows, count = log.rows, len(log.rows)
-        new = count
-        fresh: dict[int, Row] = {}
+    def _admit(self, log: _Log, events: Sequence[Event], undo: list[tuple[int, Row | None]]) -> None:
+        """Let the events past the fence; `undo` takes the rows as they were."""
+        rows = log.rows
         for event in events:
             number = event.number
-            if isinstance(event, CreatedBatch | FinishedBatch):
-                numbers = range(number, number + event.count)
-                before = [fresh.get(n) or (rows[n] if n < count else None) for n in numbers]
-                fresh.update(admit_batch(event, before))
-                last = numbers[-1]
+            if isinstance(event, BATCHES):
+                held: list[Row | None] = [*rows[number : number + event.size]]
+                held += [None] * (event.size - len(held))
+                after = admit_batch(event, held)
+                if number > len(rows):
+                    raise gap(number, len(rows))
+                undo.extend(zip(after, held, strict=True))
+                rows[number : number + event.size] = after.values()
+                for each, was in zip(after, held, strict=True):
+                    self._lease(log, each, was, rows[each])
+                continue
+            before = rows[number] if 0 <= number < len(rows) else None
+            row = admit(event, before, type(event) is Released and self._lapsed(log, number))
+            if row is None:
+                continue
+            if before is not None:
+                rows[number] = row
+            elif number == len(rows):
+                rows.append(row)
             else:
-                old = fresh.get(number) or (rows[number] if 0 <= number < count else None)
-                row = admit(event, old, type(event) is Released and self._lapsed(log, number))
-                if row is None:
-                    continue
-                fresh[number], last = row, number
-            if last >= new:
-                if number != new:
-                    raise Conflict(f"trial number {number} leaves a gap: the next is {new}")
-                new = last + 1
-        return fresh
+                raise gap(number, len(rows))
+            undo.append((number, before))
+            self._lease(log, number, before, row)
+
+    def _lease(self, log: _Log, number: int, before: Row | None, after: Row) -> None:
+        """A trial gets a lease when it is claimed, and needs none when it runs no more."""
+        if after.state is not TrialState.RUNNING:
+            log.leases.pop(number, None)
+        elif before is None or before.state is not TrialState.RUNNING:
+            log.leases[number] = time.monotonic() + self.lease
+
+    def _restore(self, log: _Log, undo: Sequence[tuple[int, Row | None]]) -> None:
+        for number, before in reversed(undo):
+            after = log.rows[number]
+            if before is None:
+                del log.rows[number:]
+                log.leases.pop(number, None)
+            else:
+                log.rows[number] = before
+                self._lease(log, number, after, before)
 
     def read(self, study: int, after: int = 0) -> Sequence[Event]:
         events = self._log(study).events
-        return list(events.since(after)) if after < len(events) else ()
+        return list(events.since(after)) if after < len(events.rows) else ()
 
     def list(self) -> Sequence[StudyInfo]:
         with self._lock:
@@ -138,19 +158,6 @@ class MemoryStore(Store):
     @staticmethod
     def _lapsed(log: _Log, number: int) -> bool:
         return log.leases.get(number, float("inf")) < time.monotonic()
-
-    def _commit(self, log: _Log, fresh: dict[int, Row]) -> None:
-        rows, leases = log.rows, log.leases
-        for number, made in fresh.items():
-            row = log.known.setdefault(made, made)
-            if number < len(rows):
-                rows[number] = row
-            else:
-                rows.append(row)
-            if row.state is not TrialState.RUNNING:
-                leases.pop(number, None)
-            elif number not in leases:
-                leases[number] = time.monotonic() + self.lease
 
     @staticmethod
     def _repeats(log: _Log, events: Sequence[Event]) -> bool:

@@ -170,7 +170,7 @@ class SQLiteStore(Store):
             )
             ledger = Ledger(info.spec.problem)
             for kind, body in events:
-                ledger.apply(decode_event(kind, body))
+                ledger.take(decode_event(kind, body))
             found = differences(ledger, rows)
             told = (len(events), len(ledger.trials), *ledger.states.values())
             if heads and heads[0] != told:

@@ -10,11 +10,11 @@ from tunesmith.errors import Conflict
 from tunesmith.record.event import (
     Checkpointed,
     Created,
-    Event,
     Finished,
     Paused,
     Released,
     Reported,
+    Single,
     Suggested,
 )
 from tunesmith.record.problem import Direction, Objective, Problem, StudySpec
@@ -31,7 +31,7 @@ STRANGE = {
     "nested": {"a": [None, True, {"b": []}], "": ""},
 }
 
-WRITES: tuple[Callable[[int, int], Event], ...] = (
+WRITES: tuple[Callable[[int, int], Single], ...] = (
     lambda number, attempt: Suggested(number, attempt, params={"x": 1.0}),
     lambda number, attempt: Reported(number, attempt, step=1, values=(0.5,)),
     lambda number, attempt: Checkpointed(number, attempt, step=1, file="0-1-abc.ckpt"),

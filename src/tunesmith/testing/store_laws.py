@@ -33,6 +33,7 @@ from tunesmith.record.event import (
     Released,
     Reported,
     Resumed,
+    Single,
     Suggested,
     becomes,
 )  # fmt: skip
@@ -193,7 +194,7 @@ class StoreLaws:
     # Fences
 
     @pytest.mark.parametrize("write", WRITES)
-    def test_a_lost_attempt_writes_nothing(self, store: Store, write: Callable[[int, int], Event]) -> None:
+    def test_a_lost_attempt_writes_nothing(self, store: Store, write: Callable[[int, int], Single]) -> None:
         study = store.create(spec())
         store.append(study, [created(0), Released(0, 1, worker="w1"), Claimed(0, 2, worker="w2")])
         before = list(store.read(study))
@@ -205,7 +206,7 @@ class StoreLaws:
 
     @pytest.mark.parametrize("write", WRITES)
     def test_only_a_running_trial_is_written_about(
-        self, store: Store, write: Callable[[int, int], Event]
+        self, store: Store, write: Callable[[int, int], Single]
     ) -> None:
         study = store.create(spec())
         store.append(study, [created(0, None), created(1), created(2)])
@@ -239,7 +240,9 @@ class StoreLaws:
     # Repeats
 
     @pytest.mark.parametrize("write", WRITES)
-    def test_a_repeated_write_changes_nothing(self, store: Store, write: Callable[[int, int], Event]) -> None:
+    def test_a_repeated_write_changes_nothing(
+        self, store: Store, write: Callable[[int, int], Single]
+    ) -> None:
         study = store.create(spec())
         store.append(study, [created(0), created(1)])
         event = write(0, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from tunesmith.record.event import (
     Released,
     Reported,
     Resumed,
+    Single,
     Suggested,
     becomes,
 )  # fmt: skip
@@ -39,7 +40,7 @@ class _Model:
     state: str
     attempt: int
     worker: str | None
-    last: list[Event]
+    last: Sequence[Event]
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -53,11 +54,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.trials: dict[int, _Model] = {}
         self.steps = 0
 
-    def _write(self, batch: list[Event], expect: int | None = None) -> None:
+    def _write(self, batch: Sequence[Single], expect: int | None = None) -> None:
         assert self.store.append(self.study, batch, expect=expect) == len(self.log) + len(batch)
         self.log.extend(batch)
 
-    def _move(self, number: int, needs: str, make: Callable[[_Model], Event], lost: type[Exception]) -> None:
+    def _move(self, number: int, needs: str, make: Callable[[_Model], Single], lost: type[Exception]) -> None:
         """Write an event that needs a state, and expect the refusal when the trial is in another."""
         trial = self.trials.get(number)
         event = make(trial or _Model("", 1, "w1", []))
@@ -76,7 +77,7 @@ class StoreMachine(RuleBasedStateMachine):
     def create(self, claimed: bool, params: dict[str, Any], ends: bool) -> None:
         number = len(self.trials)
         event = Created(number, int(claimed), params=params, worker="w1" if claimed else None)
-        batch: list[Event] = [event]
+        batch: list[Single] = [event]
         if claimed and ends:
             batch.append(Finished(number, 1, state=TrialState.COMPLETE, values=(0.0,)))
         self._write(batch, expect=number)
