@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from tunesmith import _optional
-from tunesmith.errors import NoTrial
+from tunesmith.errors import NoTrial, SettingError
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
 from tunesmith.record.trial import Trial, TrialState
@@ -61,6 +61,25 @@ class Reading(ABC):
     def best_trials(self) -> tuple[Trial, ...]:
         """The Pareto front: feasible complete trials that no other one is better than in every objective."""
         return pareto(self._read())
+
+    def importances(self, objective: str | None = None) -> dict[str, float]:
+        """How much each parameter decides whether a trial is among the best: shares by name, largest first.
+
+        PED-ANOVA (Watanabe, Bansal and Hutter 2023, arXiv 2304.10255), less what chance alone would give.
+        Empty with too few trials; all 0 while no parameter stands out from chance. `objective`: by its
+        name, where there are several. Raises SettingError without or for a wrong one.
+        """
+        from tunesmith.analysis.importance import importances
+
+        ledger = self._read()
+        names = [o.name for o in ledger.problem.objectives]
+        if objective is None and len(names) == 1:
+            objective = names[0]
+        if objective not in names:
+            raise SettingError(
+                f"importances are of one objective: give objective= as one of {names}, got {objective!r}"
+            )
+        return importances(ledger.trials, ledger.space, names.index(objective))
 
     @property
     def user_attrs(self) -> dict[str, Any]:
