@@ -15,6 +15,7 @@ from tunesmith.record.event import (
     Created,
     Extended,
     Finished,
+    Halted,
     Noted,
     Paused,
     Released,
@@ -57,6 +58,8 @@ EXAMPLES = [
     Noted(-1, 0, "key", {"a": [1, 2.5, None]}),
     Extended(-1, 0, None),
     Extended(-1, 0, 100),
+    Halted(-1, 0),
+    Halted(-1, 0, now=True),
 ]
 
 

@@ -22,6 +22,8 @@ from tunesmith.record.trial import Trial, TrialState
 
 _ALIKE = 10  # that many first failures of one kind, and no success: the configurations are not at fault
 _POLL = 0.25
+_GRACE = 5.0
+_MARGIN = 2.0  # for a worker to end itself after the program that it runs
 
 
 def run(
@@ -52,7 +54,8 @@ def run(
     if timeout is not None:
         rule = Timeout(timeout) if rule is None else rule | Timeout(timeout)
     factory = WorkerFactory(objective, study.cursor.context)
-    executor = _executor(factory, workers, trial_timeout)
+    grace = getattr(objective, "grace", None)
+    executor = _executor(factory, workers, trial_timeout, grace)
     if n_trials is not None and (recorded is None or n_trials > recorded):
         study.extend(n_trials)  # the record only grows: a smaller total is for this run alone
     try:
@@ -89,13 +92,17 @@ def check(
         raise SettingError(f"callbacks must be a list of functions (study, trial), got {callbacks!r}")
 
 
-def _executor(factory: WorkerFactory, workers: int, trial_timeout: float | str | None) -> Executor:
-    if workers == 1 and trial_timeout is None:
+def _executor(
+    factory: WorkerFactory, workers: int, trial_timeout: float | str | None, grace: float | None
+) -> Executor:
+    """`grace`: how long an objective lets the programs that it starts end; it gets a process of its own."""
+    if workers == 1 and trial_timeout is None and grace is None:
         return SerialExecutor(factory())
     from tunesmith.execute.process import ProcessExecutor
 
     limit = None if trial_timeout is None else _check.seconds("trial_timeout", trial_timeout)
-    return ProcessExecutor(factory, workers, trial_timeout=limit)
+    patience = _GRACE if grace is None else grace + _MARGIN
+    return ProcessExecutor(factory, workers, trial_timeout=limit, grace=patience)
 
 
 def _kind(error: str) -> str:
@@ -124,6 +131,8 @@ class _Run:
     worked: bool = False  # whether any trial of this run has ended well
     raising: Exception | None = None
     polled: float = 0.0
+    looked: float = 0.0
+    began: int = 0  # the log's position then: only what tells runs to end later concerns this one
     on_opened: list[Callback] = field(default_factory=list)
     on_ended: list[Callback] = field(default_factory=list)
     on_waiting: list[Callback] = field(default_factory=list)
@@ -134,7 +143,8 @@ class _Run:
 
     def go(self) -> None:
         """Keep workers busy until there is nothing left to do."""
-        self.study.stopping = self.study.leaving = False
+        self.study.leaving = False
+        self.began = self.cursor.read().position
         self.on_opened, self.on_ended = self._listeners("opened"), self._listeners("ended")
         self.on_waiting = self._listeners("waiting")
         put_back = self.cursor.put_back()
@@ -159,6 +169,7 @@ class _Run:
                         continue  # another driver died while we were at work: take its trials over
                     break
                 self.executor.wait(_POLL, self._answer)
+                self._look()
                 if self.on_waiting:
                     self._poll()
             except KeyboardInterrupt:
@@ -186,10 +197,10 @@ class _Run:
     def _done(self) -> bool:
         if self.raising is not None or self.reason is not None:
             return True
-        if self.study.stopping:
-            self.reason = "stop() was called"
+        ledger = self.cursor.fold.ledger
+        if ledger.halted > self.began:
+            self.reason = "it was told to stop"
         elif self.rule is not None:
-            ledger = self.cursor.fold.ledger
             self.reason = self.rule.reason(
                 Progress(
                     created=len(ledger.trials),
@@ -207,6 +218,16 @@ class _Run:
         if self.limit is not None and len(ledger.trials) >= self.limit:
             return f"all {self.limit} trials are done"
         return None
+
+    def _look(self) -> None:
+        """Whether another process has told this run to end: every now and then while trials run."""
+        now = time.monotonic()
+        if self.cursor.store.shared and now - self.looked >= _POLL:
+            self.looked = now
+            self.cursor.read()
+        if self.cursor.fold.ledger.halt_now > self.began and self.busy:
+            self.reason = "it was told to stop"
+            self._abandon("told to stop now")
 
     def _poll(self) -> None:
         now = time.monotonic()

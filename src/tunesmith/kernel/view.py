@@ -11,6 +11,8 @@ from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
 from tunesmith.record.trial import Trial, TrialState
 
+OWN = "tunesmith:"  # notes whose keys begin so are Tunesmith's: how a study was started, say
+
 
 class Reading(ABC):
     """What can be read of a study; always as the log stands now, whoever wrote it."""
@@ -84,7 +86,8 @@ class Reading(ABC):
     @property
     def user_attrs(self) -> dict[str, Any]:
         """What `set_user_attr` has kept with the study."""
-        return dict(self._read().notes)
+        notes = self._read().notes
+        return {key: value for key, value in notes.items() if not key.startswith(OWN)}
 
     def to_pandas(self) -> Any:
         """One row a trial: number, state, value (or values.<objective>), params.<name>, times, attributes.

@@ -155,12 +155,22 @@ class Extended(NamedTuple):
     at: float = 0.0
 
 
+class Halted(NamedTuple):
+    """The runs under way were told to end (`study.stop()`); `now`: running trials are put back. No trial."""
+
+    number: int
+    attempt: int
+    now: bool = False
+    at: float = 0.0
+
+
 Event = (
     Created | Claimed | Suggested | Reported | Checkpointed | Paused | Resumed | Released | Finished | Noted
-    | Extended
+    | Extended | Halted
 )  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
     Created, Claimed, Suggested, Reported, Checkpointed, Paused, Resumed, Released, Finished, Noted, Extended,
+    Halted,
 )  # fmt: skip
 
 CLAIMED_FROM: Mapping[type[Event], TrialState] = {Claimed: TrialState.WAITING, Resumed: TrialState.PAUSED}

@@ -13,6 +13,7 @@ from tunesmith.record.event import (
     Event,
     Extended,
     Finished,
+    Halted,
     Noted,
     Paused,
     Released,
@@ -36,7 +37,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_best_rank", "_open", "best", "checkpoints", "chosen", "domains", "finished", "fixed", "n_trials",
+        "_best_rank", "_open", "best", "checkpoints", "chosen", "domains", "finished", "fixed",
+        "halt_now", "halted", "n_trials",
         "notes", "paused", "position", "problem", "running", "signs", "since_best", "space", "states",
         "trials", "waiting",
     )  # fmt: skip
@@ -66,6 +68,8 @@ class Ledger:
         self.notes: dict[str, Any] = {}
         self.checkpoints: dict[int, Checkpointed] = {}
         self.n_trials = problem.n_trials
+        self.halted = 0  # where in the log runs were last told to end
+        self.halt_now = 0  # and where without waiting for running trials
 
     @property
     def pending(self) -> tuple[Trial, ...]:
@@ -219,6 +223,11 @@ class Ledger:
     def _extended(self, event: Extended) -> None:
         self.n_trials = event.n_trials
 
+    def _halted(self, event: Halted) -> None:
+        self.halted = self.position
+        if event.now:
+            self.halt_now = self.position
+
     def _losses(self, values: tuple[float, ...]) -> tuple[float, ...]:
         signs = self.signs
         if len(signs) == 1:
@@ -243,4 +252,5 @@ _HANDLERS: Mapping[type[Event], Callable[[Ledger, Any], Trial | None]] = {
     Finished: Ledger._finished,
     Noted: Ledger._noted,
     Extended: Ledger._extended,
+    Halted: Ledger._halted,
 }
