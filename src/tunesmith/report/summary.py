@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
-from tunesmith.report.words import number, params_python, place, plural, seconds, values
+from tunesmith.report.words import cause, number, params_python, place, plural, safe, seconds, values
 from tunesmith.store._base import Store
 
 _ORDER = (
@@ -77,7 +77,7 @@ def _front(ledger: Ledger) -> list[str]:
     front = pareto(ledger)
     if not front:
         return [_nothing(ledger)]
-    names = ", ".join(objective.name for objective in ledger.problem.objectives)
+    names = ", ".join(safe(objective.name) for objective in ledger.problem.objectives)
     lines = [f"{plural(len(front), 'trial')} on the Pareto front ({names}):"]
     lines += [f"  #{trial.number}  {values(trial.values)}" for trial in front[:10]]
     if len(front) > 10:
@@ -89,8 +89,7 @@ def _nothing(ledger: Ledger) -> str:
     failed = [trial for trial in ledger.trials if trial.state is TrialState.FAILED]
     if not failed:
         return "no trial is complete yet"
-    last = (failed[-1].error or "unknown").strip().splitlines()[-1]
-    return f"no trial is complete: {len(failed)} failed, the last with: {last}"
+    return f"no trial is complete: {len(failed)} failed, the last with: {cause(failed[-1].error)}"
 
 
 def _infeasible(trial: Trial) -> str:
