@@ -25,6 +25,8 @@ from tunesmith.kernel.view import why_none
 from tunesmith.record.event import Claimed, Created, Event, Released, Resumed
 from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import TrialState
+from tunesmith.report.progress import Glance, Progress
+from tunesmith.report.screen import is_terminal
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.parse import parse_space
@@ -56,6 +58,7 @@ def tune(
     storage: Storage = None,
     seed: int | None = None,
     quiet: bool = False,
+    progress: bool | None = None,
 ) -> Study:
     """Find the parameters with which `objective` does best; the study, with all its trials.
 
@@ -79,7 +82,9 @@ def tune(
         name: makes the study durable, and resumes the one of this name.
         storage: where; a path or "sqlite:///…" (default with a name: sqlite:///tunesmith.db).
         seed: of all random choices; None takes one, and records it.
-        quiet: do not say on the error stream that a study is being resumed.
+        quiet: do not say on the error stream that a study is being resumed; no view either.
+        progress: show how the run goes, on the error stream: a live view on a terminal, elsewhere a line a
+            trial, and a summary at the end. None: the view alone, and only on a terminal. False: nothing.
 
     Raises:
         SpaceError, SettingError, StudyError, ObjectiveError: before the first trial, in one sentence.
@@ -109,7 +114,7 @@ def tune(
         workers=workers,
         retries=retries,
         trial_timeout=trial_timeout,
-        callbacks=callbacks if quiet else [_Announce(), *callbacks],
+        callbacks=[*_listening(progress, quiet, callbacks), *callbacks],
     )
     return study
 
@@ -320,6 +325,17 @@ def _load(store: Store, info: StudyInfo) -> Study:
             store, info.id, spec, presets.searcher_from(spec.searcher), presets.scheduler_from(spec.scheduler)
         )
     )
+
+
+def _listening(progress: bool | None, quiet: bool, callbacks: Sequence[AnyCallback]) -> list[Callback]:
+    """Who speaks on the error stream, beside the user's own callbacks."""
+    found: list[Callback] = [] if quiet else [_Announce()]
+    if progress:
+        found.append(Progress(file=sys.stderr))
+    elif progress is None and not quiet and is_terminal(sys.stderr):
+        shown = any(isinstance(callback, Progress) for callback in callbacks)
+        found += [] if shown else [Glance(file=sys.stderr)]
+    return found
 
 
 class _Announce(Callback):

@@ -66,11 +66,30 @@ def test_shares_follow_the_size_of_the_effect():
 
 
 def test_noise_is_not_called_important():
-    """Pure noise: something is claimed in 1 of 12 draws; 20 of 40 would be luck once in 10^10."""
+    """Pure noise: something is claimed in 1 of 6 draws; 20 of 40 would be luck once in 10^5."""
     claims = [
         any(importances(drawn(lambda _, rng: rng.random(), 100, seed), SPACE).values()) for seed in range(40)
     ]
     assert sum(claims) < 20
+
+
+@pytest.mark.parametrize("scheduler", ["none", "asha"])
+def test_a_searcher_that_has_found_the_good_region_hides_nothing(scheduler):
+    """Right in all of 36 other studies of 40 to 300 trials."""
+
+    def objective(trial):
+        good = math.exp(-((math.log10(trial["b"]) + 2.7) ** 2)) - abs(trial["a"] - 0.2) / 9
+        for epoch in range(1, 10):
+            trial.report(good * (1 - math.exp(-epoch / 3)), epoch)
+        return good
+
+    space = {"a": ts.Float(0, 1), "b": ts.Float(1e-5, 1e-1, log=True), "d": ts.Categorical(["x", "y"])}
+    for seed in range(2):
+        study = ts.tune(objective, space, direction="maximize", n_trials=60, seed=seed, scheduler=scheduler,
+                        fidelity=ts.Fidelity("epoch", 1, 9))  # fmt: skip
+        shares = study.importances()
+        assert next(iter(shares)) == "b"
+        assert shares["b"] > 0.5
 
 
 def test_too_few_trials_say_nothing():

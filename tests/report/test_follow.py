@@ -119,4 +119,4 @@ def test_watch_reads_what_others_write(tmp_path, capsys):
     assert not is_done(reader.cursor.read())
     writer.tell(open_trial, 0.5)
     Watch(reader, sys.stdout).lines()
-    assert "w: 2 of 2 done, 0 running, best 0.2500 (#0)" in capsys.readouterr().out
+    assert "w: 2 of 2 done, best 0.2500 (#0)" in capsys.readouterr().out

@@ -99,10 +99,11 @@ def test_tables_fit():
 def test_eta():
     assert eta(10, [], [], 2) is None
     assert eta(10, [], [2.0], 2) == 10.0
-    assert eta(0, [1.0], [4.0], 8) == 3.0
-    assert eta(0, [99.0], [4.0], 1) == 0.0
-    assert eta(8, [26.0], [2.0, 2.0], 1) == 80.0  # the long one counts, though it has not ended
-    assert eta(4, [0.0, 0.0], [1.0, 2.0, 3.0], 2) == 6.0
+    assert eta(0, [(1.0, None)], [4.0], 8) == 3.0
+    assert eta(0, [(99.0, None)], [4.0], 1) == 0.0
+    assert eta(0, [(6.0, 3.0), (1.0, 99.0)], [4.0], 8) == 4.0  # late: by its steps; else like the others
+    assert eta(4, [(0.0, None), (0.0, None)], [1.0, 2.0, 3.0], 2) == 6.0
+    assert eta(8, [(26.0, None)], [2.0, 2.0], 1) == 80.0  # the long one counts, though it has not ended
 
 
 def run(objective, **options):

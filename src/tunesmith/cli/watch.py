@@ -21,7 +21,7 @@ def watch(name: str | None, once: bool, storage: str) -> None:
     when the study holds all its trials; Ctrl-C leaves before that, and the study goes on.
     """
     from tunesmith.report.screen import is_terminal
-    from tunesmith.report.summary import summary
+    from tunesmith.report.summary import next_steps, summary
     from tunesmith.report.watching import Watch
 
     study = load(name, storage)
@@ -36,4 +36,5 @@ def watch(name: str | None, once: bool, storage: str) -> None:
             watching.lines()
     except KeyboardInterrupt:
         return
-    click.echo("\n".join(summary(study.name, study.cursor.fold.ledger, study.cursor.store)))
+    store = study.cursor.store
+    click.echo("\n".join(summary(study.name, study.cursor.fold.ledger, store, next_steps(study.name, store))))

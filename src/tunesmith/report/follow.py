@@ -24,6 +24,9 @@ _POINTS = 30  # of the best value's trend
 _COMMON = 30  # trials that must all have a parameter for it to get a column
 
 
+_Ages = Sequence[tuple[float, float | None]]
+
+
 class Follower:
     """A study's course so far. `take` what the ledger holds, under the lock of whoever moves it; then ask
     for a `snapshot`, which needs no lock.
@@ -44,6 +47,7 @@ class Follower:
         self._desks: dict[int, int] = {}  # trial number -> the worker's place in the view
         self._since: dict[int, tuple[int, float]] = {}  # trial number -> attempt, and when it was first seen
         self._running: list[Trial] = []
+        self._reporting = False
         self._counts = dict.fromkeys(TrialState, 0)
         self._total: int | None = None
         self._looked = float("-inf")
@@ -74,6 +78,7 @@ class Follower:
         for trial in ended:
             self._count(trial)
         self._running = [ledger.running[number] for number in sorted(ledger.running)]
+        self._reporting = self._reporting or any(trial.reports for trial in (*ended, *self._running))
         self._counts = dict(ledger.states)
         self._total = ledger.n_trials
         self._due = time.monotonic() - self._looked >= _SLOWLY
@@ -96,7 +101,7 @@ class Follower:
         total = self._total if total is None else total
         done = sum(self._counts[state] for state in self._counts if state.finished)
         busy = len(self._running)
-        ages = [row.age for row in rows if row.number is not None]
+        ages = [(row.age, _rest(row)) for row in rows if row.number is not None]
         single = self._problem.single
         return Snapshot(
             name=self._name,
@@ -114,12 +119,13 @@ class Follower:
             front=None if single else self._front.summed(self._ended, fresh=fresh),
             eta=self._left(total, done, ages, workers),
             rows=rows,
+            reporting=self._reporting,
             columns=self._columns,
             importances=self._importances,
             note=note,
         )
 
-    def _left(self, total: int | None, done: int, ages: Sequence[float], workers: int | None) -> float | None:
+    def _left(self, total: int | None, done: int, ages: _Ages, workers: int | None) -> float | None:
         """Seconds to go; None where nobody can say, as when nobody is at work."""
         if total is None or (not ages and not workers):
             return None
@@ -211,6 +217,13 @@ class Follower:
         names = [name for name in shares if claims] + [p.name for p in space.parameters]
         recent = [trial.params for trial in (*self._running, *sample[-_COMMON:]) if trial.params]
         self._columns = tuple(n for n in dict.fromkeys(names) if all(n in params for params in recent))
+
+
+def _rest(row: Row) -> float | None:
+    """How long the trial would run on at its pace so far, if nobody stops it."""
+    if row.budget is None or not row.step:
+        return None
+    return row.age * max(0, row.budget - row.step) / row.step
 
 
 def _rank(trial: Trial) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from tunesmith.report.frame import frame
 from tunesmith.report.pieces import Line
 from tunesmith.report.screen import Screen, is_terminal, writable
 from tunesmith.report.snapshot import Snapshot
-from tunesmith.report.summary import summary
+from tunesmith.report.summary import next_steps, summary
 from tunesmith.report.words import cause, clock, number, params_line, safe, seconds, values
 
 _MINUTE = 60.0  # between two status lines, at least
@@ -70,8 +70,8 @@ class Progress(Callback):
         """Close the view, and say what was found."""
         self.close()
         if self._summary:
-            ledger = study.cursor.fold.ledger
-            self._write("\n".join(["", *summary(study.name, ledger, study.cursor.store)]))
+            ledger, store = study.cursor.fold.ledger, study.cursor.store
+            self._write("\n".join(["", *summary(study.name, ledger, store, next_steps(study.name, store))]))
 
     def note(self, text: str) -> None:
         """Show a remark below the view, or as a line of its own."""
@@ -84,6 +84,11 @@ class Progress(Callback):
         screen, self._screen = self._screen, None
         if screen is not None:
             screen.close()
+
+    @property
+    def shown(self) -> bool:
+        """Whether the view has been on the terminal."""
+        return self._screen is not None and self._screen.shown
 
     def snapshot(self) -> Snapshot:
         """The run as it is now, or was a moment ago while the study is busy."""
@@ -112,6 +117,20 @@ class Progress(Callback):
             self._file.flush()
 
 
+class Glance(Progress):
+    """The view, and one line when it is over: what `ts.tune` shows on a terminal when it is not asked."""
+
+    def __init__(self, *, file: TextIO) -> None:
+        super().__init__(file=file, summary=False)
+
+    def closed(self, study: Study, reason: str) -> None:
+        """The line, when there was a view."""
+        shown = self.shown
+        super().closed(study, reason)
+        if shown:
+            self._write(status(self.snapshot()))
+
+
 def line(trial: Trial, best: Trial | None) -> str:
     """'trial 12  complete  0.9731  best 0.9802 (#7)  1.2 s  lr=0.001'."""
     state = "put back" if trial.state is TrialState.WAITING else trial.state.value.lower()
@@ -132,10 +151,14 @@ def line(trial: Trial, best: Trial | None) -> str:
 def status(now: Snapshot) -> str:
     """'digits: 23 of 48 done, ETA 2:05, 3 running, 1 failed, best 0.9871 (#42)'."""
     parts = [f"{now.done} of {now.total} done" if now.total else f"{now.done} done"]
-    if now.eta is not None:
+    if now.eta is not None and now.total and now.done < now.total:
         parts.append(f"ETA {clock(now.eta)}")
-    parts.append(f"{now.running} running")
-    counts = ((now.failed, "failed"), (now.stopped, "stopped"), (now.infeasible, "infeasible"))
+    counts = (
+        (now.running, "running"),
+        (now.failed, "failed"),
+        (now.stopped, "stopped"),
+        (now.infeasible, "infeasible"),
+    )
     parts += [f"{count} {what}" for count, what in counts if count]
     if now.best is not None:
         parts.append(f"best {number(now.best.value)} (#{now.best.number})")

@@ -80,9 +80,10 @@ def _wanted(snapshot: Snapshot, shown: Sequence[Row]) -> list[tuple[str, _Column
     state = _Column("state", [row.state for row in shown], left=True)
     age = _Column("time", ["" if row.number is None else clock(row.age) for row in shown], "dim")
     worker = _Column("w", [str(row.worker) for row in shown], "dim")
-    if not any(row.curve for row in shown):
+    if not snapshot.reporting and not any(row.curve for row in shown):
         return [("trial", trial), *params[:2], ("time", age), ("state", state), ("w", worker), *params[2:]]
     step = _Column("step", [_step(row) for row in shown])
+    step.wide = max(step.width, *(2 * len(str(row.budget)) + 1 for row in shown if row.budget), 4)
     goal = clip(safe(snapshot.objective), _NAME)
     last = _Column(goal, [number(row.curve[-1]) if row.curve else "" for row in shown])
     last.wide = max(last.width, 6)

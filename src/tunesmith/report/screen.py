@@ -55,6 +55,11 @@ class Screen:
         )
         self._thread.start()
 
+    @property
+    def shown(self) -> bool:
+        """Whether anything was drawn so far."""
+        return self._live is not None
+
     def close(self) -> None:
         """Take the view off the terminal, which is as it was before then."""
         with self._closing:

@@ -57,9 +57,10 @@ class Front:
 class Snapshot:
     """A run at one moment. `total` is None when only a rule ends it; `eta` in seconds, None when unknown.
 
-    `objective` is the name of the value that rows show, `lower` whether less of it is better. `columns`:
-    the parameters that all trials have, most important first. `importances` is None while too few trials
-    have ended, and empty while no parameter stands out.
+    `objective` is the name of the value that rows show, `lower` whether less of it is better; `reporting`:
+    whether any trial has reported on its way. `columns`: the parameters that all trials have, most
+    important first. `importances` is None while too few trials have ended, and empty while no parameter
+    stands out.
     """
 
     name: str
@@ -77,22 +78,26 @@ class Snapshot:
     front: Front | None = None
     eta: float | None = None
     rows: tuple[Row, ...] = ()
+    reporting: bool = False
     columns: tuple[str, ...] = ()
     importances: tuple[tuple[str, float], ...] | None = None
     note: str = ""
 
 
-def eta(left: int, ages: Sequence[float], durations: Sequence[float], workers: int) -> float | None:
-    """Seconds until `left` more trials, and those running for `ages` seconds, will have ended.
+def eta(
+    left: int, running: Sequence[tuple[float, float | None]], durations: Sequence[float], workers: int
+) -> float | None:
+    """Seconds until `left` more trials, and those running, will have ended.
 
-    A trial is taken to last the mean of `durations`: where kinds of models differ tenfold, or a scheduler
-    stops most of them early, a median would see one kind only. One that has run for longer already counts
-    with what it has run, or the short ones would speak for all. None before the first has ended.
+    `running`: a trial's age, and how long it would still take by its steps so far, where that is known. A
+    trial is taken to last the mean of `durations`: where kinds of models differ tenfold, or a scheduler stops
+    most of them early, a median would see one kind only. One that has run for longer already counts with
+    what it has run, or the short ones would speak for all. None before the first has ended.
     """
     if not durations:
         return None
     usual = statistics.fmean(durations)
-    usual = statistics.fmean([*durations, *(age for age in ages if age > usual)])
-    running = [max(0.0, usual - age) for age in ages]
-    shared = (max(0, left) * usual + sum(running)) / max(1, workers)
-    return max(shared, *running) if running else shared
+    usual = statistics.fmean([*durations, *(age for age, _ in running if age > usual)])
+    rests = [usual - age if age < usual else rest or 0.0 for age, rest in running]
+    shared = (max(0, left) * usual + sum(rests)) / max(1, workers)
+    return max(shared, *rests) if rests else shared
