@@ -1,7 +1,7 @@
 # make demo    the main job on real data, from nothing but Python 3.11+
 # make test    all tests, under ten minutes on two cores
 # make check   lint, strict types, floors
-# make bench   Tunesmith beside its peers, on this machine
+# make bench   Tunesmith beside its peers, on this machine; TASKS=FOLDER for quality on a folder of tasks
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -29,7 +29,8 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.bench
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks run $(ARGS)
+	$(BIN)/python -m benchmarks quality $(if $(TASKS),--tasks $(TASKS),--seeds 5 --trials 100)
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m docs.generate
