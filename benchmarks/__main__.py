@@ -39,6 +39,8 @@ def run_cases(
     """Time, memory and stores, beside the peers."""
     chosen = PROFILES[profile or "full"]
     installed = peers(wanted.split(","))
+    if "tunesmith" not in installed.found:
+        raise click.ClickException(f"{installed.missing['tunesmith']}: say make bench, or set PYTHONPATH=src")
     for why in installed.missing.values():
         click.echo(why, err=True)
     folder = results or (RESULTS if profile is None else None)

@@ -70,10 +70,10 @@ def compared(
     n = size(results, case, n)
     mine, other = (cell(results, case, who, n, space) for who in (ours, peer))
     what = what or f"{n:,} trials"
-    if mine is None or not mine.runs or other is None or not other.runs:
-        lacking = peer if mine is not None and mine.runs else ours
-        reason = next((c.not_run for c in (mine, other) if c is not None and c.not_run), "not measured")
-        return Row(what=what, peer=peer, bar=says, why=f"{lacking}: {reason}")
+    for who, found in ((ours, mine), (peer, other)):
+        if found is None or not found.runs:
+            why = f"{who}: {found.not_run if found else 'not measured'}"
+            return Row(what=what, peer=peer, bar=says, why=why)
     a, b = (c.least(key) * scale / (n if per_trial else 1) for c in (mine, other))
     return Row(
         what=what,
@@ -82,7 +82,7 @@ def compared(
         theirs=figure(b, unit),
         ratio=times(a, b),
         bar=says,
-        met=a <= most * b,
+        met=a <= most * b if says else None,
     )
 
 
@@ -142,6 +142,21 @@ def tpe_ask(results: Results, space: str) -> list[Row]:
         compared(results, case, "ask", ours, "optuna-tpe", 1_000, most=1 / 10, says="≥ 10x faster", **common),
         compared(results, case, "ask", ours, "rustuna-tpe", 1_000, most=2, says="≤ 2x slower", **common),
         compared(results, case, "ask", ours, "rustuna-tpe", 10_000, most=1 / 8, says="≥ 8x faster", **common),
+    ]
+    rows += [
+        compared(
+            results,
+            case,
+            "round",
+            ours,
+            peer,
+            1_000,
+            most=1,
+            says="",
+            what="ask and tell, 1,000 trials",
+            **common,
+        )
+        for peer in ("optuna-tpe", "rustuna-tpe")
     ]
     base = cell(results, case, ours, 1_000, space)
     for n in (10_000, 100_000):

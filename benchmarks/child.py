@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 
 
@@ -11,6 +12,8 @@ def main() -> int:
     from benchmarks.measures import MEASURES
 
     figures = MEASURES[spec.pop("measure")](**spec)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    figures["spent"] = sum(one.ru_utime + one.ru_stime for one in used)
     sys.stdout.write("\n" + json.dumps(figures) + "\n")
     return 0
 

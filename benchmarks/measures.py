@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 
@@ -94,6 +94,7 @@ def ask(contender: str, space: str, n: int, rounds: int, seconds: float) -> Figu
     return {
         "ask": statistics.median(asks),
         "tell": statistics.median(tells),
+        "round": statistics.median(a + b for a, b in zip(asks, tells, strict=True)),
         "wall": statistics.median(walls),
         "loading": loaded,
         "rounds": len(asks),
@@ -130,7 +131,8 @@ def vectorized(contender: str, n: int, size: int) -> Figures:
     clock = Clock.start()
     study = module.vectorized(spaces.FLOATS, n, size, searcher)
     figures = clock.stop()
-    figures["trials"] = study.n_trials if hasattr(study, "n_trials") else n
+    if len(study.trials) != n:
+        raise RuntimeError(f"{len(study.trials)} trials were made, not {n}")
     return figures
 
 
@@ -245,8 +247,16 @@ def view(live: bool, workers: int, seconds: float) -> Figures:
     """The CPU share of the process that drives sleeping workers, with and without the live view."""
     import tunesmith as ts
 
-    steps = max(1, round(seconds / 2 / 0.25))
-    options: dict[str, Any] = {"callbacks": [ts.Progress()]} if live else {}
+    class Watch(ts.Callback):
+        """CPU and wall time at each report: the start and the end of a run are no part of the share."""
+
+        times: ClassVar[list[tuple[float, float]]] = []
+
+        def reported(self, study: Any, trial: Any) -> None:  # noqa: ARG002
+            self.times.append((time.process_time(), time.perf_counter()))
+
+    steps = max(2, round(seconds / 2 / 0.25))
+    shown = [ts.Progress()] if live else []
     clock = Clock.start()
     ts.tune(
         _sleeper(steps),
@@ -256,10 +266,10 @@ def view(live: bool, workers: int, seconds: float) -> Figures:
         searcher="random",
         seed=0,
         quiet=True,
-        **options,
+        callbacks=[*shown, Watch()],
     )
-    figures = clock.stop()
-    return figures | {"share": figures["cpu"] / figures["wall"]}
+    (first, begun), (last, ended) = Watch.times[0], Watch.times[-1]
+    return clock.stop() | {"share": (last - first) / (ended - begun), "reports": len(Watch.times)}
 
 
 def _sleeper(steps: int) -> Callable[[Any], float]:
