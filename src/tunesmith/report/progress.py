@@ -124,10 +124,10 @@ class Glance(Progress):
         super().__init__(file=file, summary=False)
 
     def closed(self, study: Study, reason: str) -> None:
-        """The line, when there was a view."""
+        """The line, when there was a view; of an interruption somebody else speaks."""
         shown = self.shown
         super().closed(study, reason)
-        if shown:
+        if shown and reason != "interrupted":
             self._write(status(self.snapshot()))
 
 

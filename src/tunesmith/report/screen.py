@@ -39,13 +39,16 @@ class Screen:
         self._done = threading.Event()
         self._closing = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._marks: _Marks | None = None
+        self._closed = False
 
     def open(self, *, at_once: bool = False) -> None:
         """Begin; the first picture comes a moment later, or `at_once`."""
         if not _shown.acquire(blocking=False):
-            self._done.set()
+            self._closed = True
             return
         atexit.register(self.close)  # a run that ends by an exception must not leave the cursor hidden
+        self._marks = _Marks.off(self._file)
         if self._wanted:
             self._funnel = Funnel.of(self._file)
         if self._funnel is not None:
@@ -61,19 +64,23 @@ class Screen:
         return self._live is not None
 
     def close(self) -> None:
-        """Take the view off the terminal, which is as it was before then."""
+        """Take the view off the terminal, which is as it was before then; again, when it was interrupted."""
         with self._closing:
-            if self._done.is_set():
+            if self._closed:
                 return
             self._done.set()
+            if self._thread is not None:
+                self._thread.join()
+            funnel, self._funnel = self._funnel, None
+            if funnel is not None:
+                funnel.close()
+            if self._live is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    self._live.stop()
+            if self._marks is not None:
+                self._marks.restore()
+            self._closed = True
         atexit.unregister(self.close)
-        if self._thread is not None:
-            self._thread.join()
-        if self._funnel is not None:
-            self._funnel.close()
-        if self._live is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._live.stop()
         _shown.release()
 
     def _run(self, delay: float) -> None:
@@ -168,6 +175,41 @@ class _Lines:
             for piece in line:
                 style = console.get_style(piece.style) if piece.style else None
                 yield Segment(piece.text if self._unicode else ascii_only(piece.text), style)
+
+
+class _Marks:
+    """The `^C` that a terminal writes when it is pressed, and that would shift the view."""
+
+    def __init__(self, number: int, before: list[Any]) -> None:
+        self._number, self._before = number, before
+
+    @classmethod
+    def off(cls, file: TextIO) -> _Marks | None:
+        """Have the terminal behind `file` not write them; None where there is no such thing."""
+        try:
+            import termios
+        except ImportError:
+            return None
+        try:
+            number = os.dup(file.fileno())  # the file's own may lead elsewhere when they are put back
+        except (OSError, ValueError, AttributeError):
+            return None
+        try:
+            before = termios.tcgetattr(number)
+            changed = [*before[:3], before[3] & ~termios.ECHOCTL, *before[4:]]
+            termios.tcsetattr(number, termios.TCSANOW, changed)
+        except termios.error:
+            os.close(number)
+            return None
+        return cls(number, before)
+
+    def restore(self) -> None:
+        """Have it write them again."""
+        import termios
+
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcsetattr(self._number, termios.TCSANOW, self._before)
+            os.close(self._number)
 
 
 def unicode_fits(file: TextIO) -> bool:
