@@ -1,13 +1,14 @@
 # make demo    the main job on real data, from nothing but Python 3.11+
 # make test    all tests, under ten minutes on two cores
 # make check   lint, strict types, floors
-# make bench   Tunesmith beside its peers, on this machine
+# make bench   Tunesmith beside its peers, on this machine; TASKS=FOLDER for quality on a folder of tasks;
+#              bench-quick: small sizes, nothing is written
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
-.PHONY: demo test test-long check format bench docs clean
+.PHONY: demo test test-long check format bench bench-quick docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/tunesmith demo
@@ -29,7 +30,11 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.bench
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks run
+	$(BIN)/python -m benchmarks quality $(if $(TASKS),--tasks $(TASKS),--seeds 5 --trials 100)
+
+bench-quick: $(VENV)/.bench
+	$(BIN)/python -m benchmarks run --quick
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m docs.generate

@@ -1,62 +1,107 @@
-"""`python -m benchmarks`: compare, and write benchmarks/results/latest.json and docs/benchmarks.md."""
+"""`python -m benchmarks`: compare, and write benchmarks/results/ and docs/benchmarks.md."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from benchmarks.cases import CASES, PEERS, Size
+import click
+
+from benchmarks.adapters import MODULES, Peers, peers
+from benchmarks.cases import CASES
+from benchmarks.harness import PROFILES, ROOT, SCHEMA, Profile
+from benchmarks.machine import machine
 from benchmarks.page import page
+from benchmarks.quality.command import quality
 
-_ROOT = Path(__file__).parents[1]
-_LATEST = _ROOT / "benchmarks" / "results" / "latest.json"
-_PAGE = _ROOT / "docs" / "benchmarks.md"
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "benchmarks.md"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--only", nargs="+", choices=list(CASES), metavar="CASE", help=f"of {', '.join(CASES)}"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="a tenth of the trials, two runs; nothing is written"
-    )
-    parser.add_argument(
-        "--repeat", type=int, default=3, help="runs of each contender, 3 at least for the record"
-    )
-    parser.add_argument("--page", action="store_true", help="write the page anew from the last figures")
-    options = parser.parse_args()
-    if options.page:
-        _PAGE.write_text(page(json.loads(_LATEST.read_text())), encoding="utf-8")
-        return 0
-    size = Size(share=0.1, repeat=2) if options.quick else Size(repeat=options.repeat)
-    results = []
-    for name in options.only or CASES:
-        start = time.perf_counter()
-        result = CASES[name](size)
-        results.append(result.as_json())
-        print(f"{name} ({time.perf_counter() - start:.0f} s)", file=sys.stderr)
-    run = {
-        "machine": f"{os.cpu_count()} shared cores",
-        "python": platform.python_version(),
-        "peers": {peer.NAME: peer.VERSION for peer in PEERS},
-        "repeat": size.repeat,
-        "quick": options.quick,
-        "results": results,
+@click.group(help=__doc__)
+def main() -> None:
+    pass
+
+
+@main.command("run")
+@click.option("--only", multiple=True, type=click.Choice(list(CASES)), help="This case; may be repeated.")
+@click.option("--quick", "profile", flag_value="quick", help="Small sizes, one run of each, two minutes.")
+@click.option("--tiny", "profile", flag_value="tiny", help="That it runs at all; figures mean nothing.")
+@click.option("--peers", "wanted", default=",".join(MODULES), show_default=True, help="Who is compared.")
+@click.option("--results", type=click.Path(path_type=Path), help="Where results go; a quick run keeps none.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where the page goes.")
+def run_cases(
+    only: tuple[str, ...], profile: str | None, wanted: str, results: Path | None, out: Path | None
+) -> None:
+    """Time, memory and stores, beside the peers."""
+    chosen = PROFILES[profile or "full"]
+    installed = peers(wanted.split(","))
+    if "tunesmith" not in installed.found:
+        raise click.ClickException(f"{installed.missing['tunesmith']}: say make bench, or set PYTHONPATH=src")
+    for why in installed.missing.values():
+        click.echo(why, err=True)
+    folder = results or (RESULTS if profile is None else None)
+    found = read(folder) if folder else {}
+    for name in only or CASES:
+        found[name] = measured(name, chosen, installed)
+        click.echo(f"{name}: {found[name]['took_s']:.0f} s", err=True)
+        if folder:
+            write(folder / f"{name}.json", found[name])
+    text = page(found)
+    target = out or (PAGE if profile is None and results is None else None)
+    if target:
+        target.write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+@main.command("page")
+@click.option("--results", type=click.Path(path_type=Path, exists=True), default=RESULTS)
+@click.option("--out", type=click.Path(path_type=Path), default=PAGE)
+def write_page(results: Path, out: Path) -> None:
+    """The page anew from the results that are there."""
+    out.write_text(page(read(results)), encoding="utf-8")
+
+
+main.add_command(quality)
+
+
+def measured(name: str, profile: Profile, installed: Peers) -> dict[str, Any]:
+    """One case, with all that its figures depend on."""
+    begun = time.perf_counter()
+    before = machine()
+    cells = CASES[name].run(profile, installed)
+    return {
+        "schema": SCHEMA,
+        "case": name,
+        "profile": profile.name,
+        "limit_s": profile.limit,
+        "machine": before,
+        "versions": installed.versions(),
+        "missing": dict(installed.missing),
+        "took_s": round(time.perf_counter() - begun, 1),
+        "cells": [cell.as_json() for cell in cells],
     }
-    if options.quick or options.only:
-        print(page(run))
-        return 0
-    _LATEST.parent.mkdir(exist_ok=True)
-    _LATEST.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    _PAGE.write_text(page(run), encoding="utf-8")
-    print(page(run))
-    return 0
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Results by case. Raises ClickException for those of another schema."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record.get("schema") != SCHEMA:
+            raise click.ClickException(
+                f"{path.name} has schema {record.get('schema')}, not {SCHEMA}: run that case again"
+            )
+        found[path.stem] = record
+    return found
+
+
+def write(path: Path, record: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

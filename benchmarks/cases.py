@@ -1,253 +1,344 @@
-"""What is compared. A case is a function of the size of the run; less is better in every figure."""
+"""What is compared: every case says who runs, at which sizes, and what of its figures is shown."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import random
-import statistics
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from types import ModuleType
 from typing import Any
 
-from benchmarks.harness import Line, Measure, Result, in_turn, noted, seconds
+from benchmarks.adapters import Peers
+from benchmarks.harness import Cell, OverLimit, Profile, in_turn, run, say
+from benchmarks.spaces import SPACES
 
-PEERS = tuple(importlib.import_module(f"benchmarks.adapters.{name}") for name in ("tunesmith", "optuna"))
-OURS = PEERS[0]
-_PROCESSES = 8
+OURS = "tunesmith"
+_BATCH = 1024
+_TOLD = (100, 1_000, 10_000, 100_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """How much is done: `share` of the trials, `repeat` times."""
+class View:
+    """One figure of a case's runs, as the page shows it; less is better."""
 
-    share: float = 1.0
-    repeat: int = 3
+    title: str
+    key: str
+    unit: str
+    scale: float = 1.0
+    per_trial: bool = False
+    from_n: int = 0  # below, the figure is noise
 
-    def of(self, n: int) -> int:
-        return max(_PROCESSES, int(n * self.share) // _PROCESSES * _PROCESSES)
-
-
-def memory(size: Size) -> Result:
-    """Random search in memory: the price of the framework itself."""
-    n = size.of(10_000)
-    lines = in_turn(
-        {p.NAME: partial(_per_trial, partial(p.minimize, _ten, n), n, 1e6) for p in PEERS}, size.repeat
-    )
-    return Result(
-        case="memory", title=f"Random search in memory, {n:,} trials of 10 floats, define-by-run",
-        unit="µs a trial", lines=lines, bars=dict.fromkeys(_others(lines), 8.0),
-    )  # fmt: skip
+    def of(self, cell: Cell) -> float | None:
+        found = cell.least(self.key)
+        return None if found is None else found * self.scale / (cell.n if self.per_trial else 1)
 
 
-def durable(size: Size) -> Result:
-    """One process that keeps every trial on disk, synced."""
-    n = size.of(1_000)
-    counts = {"RDB (SQLite)": size.of(96), "JournalFile": size.of(200)}  # slow peers do fewer
-    contenders: dict[str, Measure] = {}
-    notes: dict[str, str] = {}
-    for peer, store in _stores():
-        count = n if peer is OURS else counts[store]
-        contenders[_called(peer, store)] = partial(_kept, peer, store, count)
-        notes[_called(peer, store)] = f"{count:,} trials"
-    lines = noted(in_turn(contenders, size.repeat), notes)
-    return Result(
-        case="durable", title="Every trial synced to disk, one process, 3 floats", unit="ms a trial",
-        lines=lines,
-        bars={"Optuna, RDB (SQLite)": 10.0, "Optuna, JournalFile": 2.0},
-        facts=(_fsync(),),
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    name: str
+    title: str
+    run: Callable[[Profile, Peers], list[Cell]]
+    views: tuple[View, ...]
+    note: str = ""
 
 
-def imports(size: Size) -> Result:
-    """`import`, in fresh interpreters; the interpreter's own start is taken off."""
-    contenders: dict[str, Measure] = {
-        f"import {p.MODULE}": partial(_started, f"import {p.MODULE}") for p in PEERS
+def searchers(peers: Peers, *wanted: str) -> list[str]:
+    """Contenders: those searchers of all peers that are installed, ours first."""
+    return [
+        f"{name}-{searcher}"
+        for name, module in peers.found.items()
+        for searcher in module.SEARCHERS
+        if searcher in wanted
+    ]
+
+
+def stores(peers: Peers) -> list[str]:
+    return [f"{name}-{store}" for name, module in peers.found.items() for store in module.STORES]
+
+
+def imports(profile: Profile, peers: Peers) -> list[Cell]:
+    """The interpreter's own start is taken off by the page: it is a contender of its own."""
+    lines = {name: module.IMPORT for name, module in peers.found.items()}
+    often = Profile(name="", cap=1, repeat=profile.repeat * 4, limit=profile.limit, seconds=0)
+
+    def spec(who: str, n: int) -> dict[str, Any]:  # noqa: ARG001
+        return {"measure": "started", "code": lines[who]}
+
+    return in_turn(list(lines), (1,), spec, often)
+
+
+def loops(profile: Profile, peers: Peers, wanted: Sequence[str], most: Mapping[str, int]) -> list[Cell]:
+    """The peers' own loops in memory; `most` trials by space."""
+    cells: list[Cell] = []
+    for space, n in most.items():
+        sizes = profile.sizes(*(size for size in _TOLD if size <= n and (space == "floats" or size == n)))
+
+        def spec(who: str, n: int, space: str = space) -> dict[str, Any]:
+            return {"measure": "optimize", "contender": who, "space": space, "n": n}
+
+        cells += in_turn(searchers(peers, *wanted), sizes, spec, profile, space=space)
+    return cells
+
+
+def asks(profile: Profile, peers: Peers, wanted: Sequence[str], most: Mapping[str, int]) -> list[Cell]:
+    """Single asks of studies that were told n trials; in spaces other than floats peers stop at 10,000."""
+    cells: list[Cell] = []
+    contenders = searchers(peers, *wanted)
+    for space, n in most.items():
+
+        def spec(who: str, n: int, space: str = space) -> dict[str, Any]:
+            rounds = max(5, min(200, n // 10))
+            return {
+                "measure": "ask",
+                "contender": who,
+                "space": space,
+                "n": n,
+                "rounds": rounds,
+                "seconds": profile.seconds,
+            }
+
+        sizes = [size for size in _TOLD if size <= n]
+        shared = [size for size in sizes if space == "floats" or size <= 10_000]
+        found = in_turn(contenders, profile.sizes(*shared), spec, profile, space=space)
+        alone = [size for size in sizes if size not in shared and size <= profile.cap]
+        ours = [who for who in contenders if who.startswith(OURS)]
+        cells += found + in_turn(ours, alone, spec, profile, space=space)
+    return cells
+
+
+def batches(profile: Profile, peers: Peers) -> list[Cell]:
+    cells: list[Cell] = []
+    for wanted, n in ((("random",), 10_000), (("tpe",), 1_000)):
+
+        def spec(who: str, n: int) -> dict[str, Any]:
+            return {"measure": "batch", "contender": who, "space": "floats", "n": n, "size": 100}
+
+        cells += in_turn(searchers(peers, *wanted), (profile.n(n),), spec, profile)
+    return cells
+
+
+def arrays(profile: Profile, peers: Peers) -> list[Cell]:
+    """Peers have no such call; NumPy alone is the floor."""
+    contenders = [f"{OURS}-random"] * (OURS in peers.found) + ["numpy"]
+
+    def spec(who: str, n: int) -> dict[str, Any]:
+        measure = "arrays" if who == "numpy" else "vectorized"
+        return {"measure": measure, "contender": who, "n": n, "size": min(n, _BATCH)}
+
+    return in_turn(contenders, (profile.n(1_000_000),), spec, profile)
+
+
+def durable(profile: Profile, peers: Peers) -> list[Cell]:
+    most = {
+        "tunesmith-sqlite": 2_000,
+        "rustuna-sqlite": 500,
+        "optuna-rdb": 100,
+        "optuna-journal": 200,
+        "rustuna-journal": 500,
     }
-    lines = in_turn({**contenders, "nothing": partial(_started, "pass")}, max(5, 5 * size.repeat))
-    bare = min(lines[-1].runs)
-    found = tuple(Line(who=li.who, runs=tuple(max(0.01, run - bare) for run in li.runs)) for li in lines[:-1])
-    return Result(
-        case="imports", title="Import in a fresh interpreter", unit="ms", lines=found,
-        bars=dict.fromkeys(_others(found), 2.0),
-        facts=tuple(f"least: {li.who} {min(li.runs):.1f} ms" for li in found),
-    )  # fmt: skip
+    return _kept(profile, peers, most, "durable", {})
 
 
-def processes(size: Size) -> Result:
-    """Many processes on one study in one file."""
-    n, peer_n = size.of(1_000), size.of(400)
-    contenders: dict[str, Measure] = {}
-    censuses: dict[str, list[str]] = {}
-    notes: dict[str, str] = {}
-    for peer, store in _stores():
-        if store == "RDB (SQLite)":
-            continue  # minutes
-        who, count = _called(peer, store), n if peer is OURS else peer_n
-        censuses[who], notes[who] = [], f"{count:,} trials"
-        contenders[who] = partial(_together, peer, store, count, censuses[who])
-    lines = noted(in_turn(contenders, size.repeat), notes)
-    return Result(
-        case="processes", title=f"{_PROCESSES} processes on one study in one file", unit="ms a trial",
-        lines=lines,
-        bars={},
-        facts=tuple(f"{who}: {'; '.join(dict.fromkeys(found))}" for who, found in censuses.items()),
-    )  # fmt: skip
+def together(profile: Profile, peers: Peers) -> list[Cell]:
+    most = {
+        "tunesmith-sqlite": 4_000,
+        "optuna-rdb": 160,
+        "optuna-journal": 800,
+        "rustuna-sqlite": 800,
+        "rustuna-journal": 800,
+    }
+    count = 8 if profile.cap > 16 else 2
+    return _kept(profile, peers, most, "processes", {"count": count})
 
 
-def opening(size: Size) -> Result:
-    """Opening a study that is there, and reading its best value and its trials."""
-    n = size.of(10_000)
-    best: dict[str, list[float]] = {}
+def _kept(
+    profile: Profile, peers: Peers, most: Mapping[str, int], measure: str, more: Mapping[str, Any]
+) -> list[Cell]:
+    """In a fresh folder each; slow peers do fewer trials, and the figure is per trial."""
+    cells: list[Cell] = []
+    sizes = {who: profile.n(most[who]) for who in stores(peers)}
+    runs: dict[str, list[dict[str, Any]]] = {who: [] for who in sizes}
+    why: dict[str, str] = {}
+    for _ in range(profile.repeat):
+        for who, n in sizes.items():
+            if who in why or (runs[who] and runs[who][0]["took"] > profile.limit / 3):
+                continue
+            say(f"{measure} {n:,} {who}")
+            peer, store = who.split("-")
+            with tempfile.TemporaryDirectory() as folder:
+                spec = {"measure": measure, "peer": peer, "store": store, "n": n, "folder": folder, **more}
+                try:
+                    runs[who].append(run(spec, profile.limit))
+                except (RuntimeError, OverLimit) as error:
+                    why[who] = str(error)
+    for who, n in sizes.items():
+        cells.append(Cell(who=who, n=n, runs=tuple(runs[who]), not_run=why.get(who, "")))
+    return cells
+
+
+def opening(profile: Profile, peers: Peers) -> list[Cell]:
+    """Studies made once, then opened in turn."""
     with ExitStack() as stack:
-        contenders: dict[str, Measure] = {}
-        for peer, store in _stores():
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            peer.prepare(store, folder, n)
-            contenders[_called(peer, store)] = partial(
-                _opened, peer, store, folder, best.setdefault(_called(peer, store), [])
-            )
-        lines = in_turn(contenders, size.repeat)
-    return Result(
-        case="opening",
-        title=f"Open a study of {n:,} trials in a fresh process, read its best value and all trials",
-        unit="ms",
-        lines=lines,
-        bars={},
-        facts=(
-            "imports are not counted",
-            *(f"best value alone: {who} {statistics.median(runs):.0f} ms" for who, runs in best.items()),
+        made: dict[tuple[str, int], tuple[str, dict[str, Any]]] = {}
+        why: dict[tuple[str, int], str] = {}
+        before: dict[str, tuple[int, float]] = {}
+        sizes = profile.sizes(1_000, 10_000, 100_000)
+        for n in sizes:
+            for who in stores(peers):
+                smaller, took = before.get(who, (n, 0.0))
+                if took * n / smaller > profile.limit:
+                    why[who, n] = (
+                        f"over the limit of {profile.limit:g} s to make, by its {took:.3g} s at {smaller:,}"
+                    )
+                    continue
+                say(f"making {n:,} {who}")
+                folder = stack.enter_context(tempfile.TemporaryDirectory())
+                peer, store = who.split("-")
+                spec = {"measure": "bulk", "peer": peer, "store": store, "n": n, "folder": folder}
+                try:
+                    figures = run(spec, profile.limit)
+                except (RuntimeError, OverLimit) as error:
+                    why[who, n] = str(error)
+                    before[who] = (n, float("inf"))
+                    continue
+                made[who, n] = (folder, {f"bulk_{key}": value for key, value in figures.items()})
+                before[who] = (n, figures["took"])
+
+        def spec(who: str, n: int) -> dict[str, Any]:
+            peer, store = who.split("-")
+            if (who, n) not in made:
+                return {"not_run": why[who, n]}
+            return {"measure": "opening", "peer": peer, "store": store, "n": n, "folder": made[who, n][0]}
+
+        def measured(found: Mapping[str, Any]) -> dict[str, Any]:
+            if "not_run" in found:
+                return dict(found)
+            key = (f"{found['peer']}-{found['store']}", found["n"])
+            return run(found, profile.limit) | made[key][1]
+
+        return in_turn(stores(peers), sizes, spec, profile, per_run=measured)
+
+
+def watched(profile: Profile, peers: Peers) -> list[Cell]:
+    """Eight sleeping workers, with the view and without it, on a terminal of 100 columns."""
+    if OURS not in peers.found:
+        return []
+    workers, seconds = (8, 12.0) if profile.cap > 1_000 else (2, 1.0)
+
+    def spec(who: str, n: int) -> dict[str, Any]:
+        return {"measure": "view", "live": who == "view", "workers": n, "seconds": seconds}
+
+    measured = partial(run, limit=profile.limit, terminal=True)
+    return in_turn(["view", "no view"], (workers,), spec, profile, per_run=measured)
+
+
+CPU = View(title="CPU time a trial", key="cpu", unit="µs", scale=1e6, per_trial=True)
+WALL = View(title="Wall time a trial", key="wall", unit="µs", scale=1e6, per_trial=True)
+GROWN = View(title="Memory a trial", key="grown", unit="bytes", per_trial=True, from_n=1_000)
+PEAK = View(title="Peak memory of the process", key="peak", unit="MB", scale=1e-6)
+
+_ALL_RANDOM = {"floats": 100_000, "mixed": 10_000, "conditional": 10_000}
+_ALL_TPE = {"floats": 10_000, "mixed": 1_000, "conditional": 1_000}
+_ALL_ASKS = dict.fromkeys(SPACES, 100_000)
+
+_CASES = (
+    Case(
+        name="imports",
+        title="Import in a fresh interpreter",
+        run=imports,
+        views=(
+            View(title="CPU time", key="cpu", unit="ms", scale=1e3),
+            View(title="Wall time", key="wall", unit="ms", scale=1e3),
         ),
-    )
-
-
-def tpe(size: Size, told: int) -> Result:
-    """An ask of TPE, at so many told trials."""
-    lines = in_turn({p.NAME: partial(_asked, p, told) for p in PEERS}, size.repeat)
-    return Result(
-        case=f"tpe-{told}", title=f"TPE: one ask and tell at {told:,} told trials, 10 floats", unit="ms",
-        lines=lines,
-        bars={},
-    )  # fmt: skip
-
-
-CASES: Mapping[str, Callable[[Size], Result]] = {
-    "memory": memory,
-    "durable": durable,
-    "imports": imports,
-    "processes": processes,
-    "opening": opening,
-    "tpe-100": partial(tpe, told=100),
-    "tpe-1000": partial(tpe, told=1_000),
-    "tpe-10000": partial(tpe, told=10_000),
-}
-
-
-def _ten(trial: Any) -> float:
-    return sum(float(trial.suggest_float(f"x{i}", -1.0, 1.0)) ** 2 for i in range(10))
-
-
-def _three(trial: Any) -> float:
-    return sum(float(trial.suggest_float(f"x{i}", -1.0, 1.0)) ** 2 for i in range(3))
-
-
-def _stores() -> list[tuple[ModuleType, str]]:
-    return [(peer, store) for peer in PEERS for store in peer.STORES]
-
-
-def _called(peer: ModuleType, store: str) -> str:
-    return f"{peer.NAME}, {store}"
-
-
-def _others(lines: tuple[Line, ...]) -> list[str]:
-    return [line.who for line in lines[1:]]
-
-
-def _per_trial(work: Callable[[], Any], n: int, scale: float) -> float:
-    return seconds(work) / n * scale
-
-
-def _kept(peer: ModuleType, store: str, n: int) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        return _per_trial(partial(peer.durable, store, folder, _three, n), n, 1e3)
-
-
-def _started(code: str) -> float:
-    return 1e3 * seconds(partial(subprocess.run, [sys.executable, "-c", code], check=True))
-
-
-def _together(peer: ModuleType, store: str, n: int, censuses: list[str]) -> float:
-    """All agents are imported and waiting before the clock starts."""
-    with tempfile.TemporaryDirectory() as folder:
-        peer.make(store, folder)
-        code = (
-            f"import sys; from benchmarks.adapters import {peer.MODULE} as peer; print('ready', flush=True); "
-            f"sys.stdin.readline(); peer.agent({store!r}, {folder!r}, {n}, {_PROCESSES})"
-        )
-        agents = [
-            subprocess.Popen(
-                [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-            for _ in range(_PROCESSES)
-        ]
-        for agent in agents:
-            agent.stdout.readline()
-
-        def work() -> None:
-            for agent in agents:
-                agent.stdin.write("go\n")
-                agent.stdin.flush()
-            for agent in agents:
-                agent.wait()
-
-        took = seconds(work)
-        errors = sum(agent.returncode != 0 for agent in agents)
-        for agent in agents:
-            agent.communicate()
-        numbers, complete = peer.census(store, folder)
-        exact = sorted(numbers) == list(range(n))
-        censuses.append(
-            f"{complete} of {n} complete, numbers {f'0 to {n - 1}, each once' if exact else 'not exact'}, "
-            f"{errors} processes failed"
-        )
-        return took / n * 1e3
-
-
-def _opened(peer: ModuleType, store: str, folder: str, best: list[float]) -> float:
-    """In a process of its own, for caches; it says itself how long it took."""
-    code = (
-        f"import time; from benchmarks.adapters import {peer.MODULE} as peer; start = time.perf_counter(); "
-        f"study = peer.reopen({store!r}, {folder!r}); study.best_value; print(time.perf_counter() - start); "
-        "len(study.trials); print(time.perf_counter() - start)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    first, total = map(float, done.stdout.split())
-    best.append(first * 1e3)
-    return total * 1e3
-
-
-def _fsync() -> str:
-    """What the disk takes: figures of durable stores mean little without it."""
-    with tempfile.TemporaryFile() as file:
-
-        def sync() -> None:
-            file.write(b"x" * 4096)
-            file.flush()
-            os.fsync(file.fileno())
-
-        took = statistics.median(seconds(sync) for _ in range(50))
-    return f"the disk takes {took * 1e3:.2g} ms to sync 4 KiB"
-
-
-def _asked(peer: ModuleType, told: int) -> float:
-    rng = random.Random(0)
-    rows = [[rng.random() for _ in range(10)] for _ in range(told)]
-    ask = peer.tpe_ask(10, rows, [sum(x * x for x in row) for row in rows])
-    ask()
-    return statistics.median(seconds(ask) for _ in range(10)) * 1e3
+        note="The line of plain random is the interpreter's own start, which is in all figures.",
+    ),
+    Case(
+        name="random",
+        title="Random search in memory, each framework's own loop",
+        run=partial(loops, wanted=("random",), most=_ALL_RANDOM),
+        views=(CPU, WALL, GROWN, PEAK),
+        note="Define-by-run (Hyperopt: its declared space), the same objective for all.",
+    ),
+    Case(
+        name="tpe",
+        title="TPE in memory, each framework's own loop",
+        run=partial(loops, wanted=("tpe", "tpe-group"), most=_ALL_TPE),
+        views=(CPU, GROWN),
+        note="Define-by-run (Hyperopt: its declared space), one objective for all; mean over all n trials.",
+    ),
+    Case(
+        name="ask-random",
+        title="Random search: one ask with n trials told",
+        run=partial(asks, wanted=("random",), most={"floats": 10_000}),
+        views=(
+            View(title="CPU time of an ask", key="ask", unit="µs", scale=1e6),
+            View(title="CPU time of a tell", key="tell", unit="µs", scale=1e6),
+        ),
+    ),
+    Case(
+        name="ask-tpe",
+        title="TPE: one ask with n trials told",
+        run=partial(asks, wanted=("tpe", "tpe-group"), most=_ALL_ASKS),
+        views=(
+            View(title="CPU time of an ask", key="ask", unit="ms", scale=1e3),
+            View(title="CPU time of a tell", key="tell", unit="ms", scale=1e3),
+        ),
+        note="Medians of up to 200 asks a run; each trial asked for is told before the next ask. "
+        "At 100,000 in the mixed and the conditional space, only Tunesmith was run.",
+    ),
+    Case(
+        name="batch",
+        title="Ask and tell in batches of 100",
+        run=batches,
+        views=(CPU, GROWN),
+        note="`study.ask(100)`; peers without batches are asked 100 times, then told.",
+    ),
+    Case(
+        name="vectorized",
+        title="An objective on arrays: `vectorized=1024`, random",
+        run=arrays,
+        views=(CPU, WALL, GROWN, PEAK),
+        note="NumPy alone draws and sums the same arrays, and keeps them: the floor.",
+    ),
+    Case(
+        name="durable",
+        title="Every trial on disk, one process",
+        run=durable,
+        views=(
+            View(title="Wall time a trial", key="wall", unit="ms", scale=1e3, per_trial=True),
+            View(title="CPU time a trial", key="cpu", unit="ms", scale=1e3, per_trial=True),
+        ),
+        note="10 floats, random search, every trial synced as each store does by default.",
+    ),
+    Case(
+        name="processes",
+        title="8 processes on one study in one file",
+        run=together,
+        views=(
+            View(title="Wall time a trial", key="wall", unit="ms", scale=1e3, per_trial=True),
+            View(title="CPU time a trial", key="cpu", unit="ms", scale=1e3, per_trial=True),
+        ),
+        note="10 floats, random search. Slow peers do fewer trials; the rate is what is compared.",
+    ),
+    Case(
+        name="opening",
+        title="Open a durable study in a fresh process: its best value, and all its trials",
+        run=opening,
+        views=(
+            View(title="Wall time", key="wall", unit="s"),
+            PEAK,
+            View(title="Wall time to make it from n finished trials, unsynced", key="bulk_wall", unit="s"),
+            View(title="On disk", key="bulk_disk", unit="MB", scale=1e-6),
+        ),
+        note="Imports are not in the times; they are in the memory.",
+    ),
+    Case(
+        name="view",
+        title="CPU share of the process that drives 8 sleeping workers",
+        run=watched,
+        views=(View(title="CPU share", key="share", unit="%", scale=100),),
+        note="Every worker reports 4 times a second; the view is `ts.Progress()`, on 100 columns.",
+    ),
+)
+CASES: Mapping[str, Case] = {case.name: case for case in _CASES}

@@ -1,70 +1,212 @@
-"""The page of figures, written from a run's JSON."""
+"""The page of figures, written from the results."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from benchmarks.bars import Results, Row, bars, figure
+from benchmarks.cases import CASES, View
+from benchmarks.harness import Cell
 
 _HEAD = """# Benchmarks
 
-Tunesmith beside its peers: same tasks, same machine, each peer at its documented defaults, measured in turn
-within one run. Less is better. A ratio says how many times Tunesmith's median the peer's is; the bar is the
-least ratio that we hold to be good enough. Losses are printed like wins. `make bench` writes this page;
-absolute figures depend on the machine, and its noise.
+Tunesmith beside its peers: the same spaces, objective, history and seeds, each peer at its documented
+defaults with its log output off. Every figure comes from a fresh process with one thread; contenders run in
+turn, and the least of their runs is shown (and by how much the greatest was over it). A peer's figure stands
+beside ours from the same run. Losses are printed like wins. Absolute figures depend on the machine and what
+else it does; ratios hold better.
 
-Measured on {machine}, Python {python}; {peers}. Figures are medians of {repeat} runs{quick}.
+```sh no-run
+make bench                                     # all of it, under 20 minutes, and this page
+make bench TASKS=FOLDER                        # with quality on a folder of tasks, not on the built-in ones
+python -m benchmarks run --only ask-tpe        # one case; --quick for small sizes of all
+python -m benchmarks quality --tasks FOLDER    # played runs are saved, and not played twice
+```
 """
+_MARKS = {True: "met", False: "**missed**", None: ""}
 
 
-def page(run: Mapping[str, Any]) -> str:
+def page(results: Results) -> str:
     """The whole page."""
-    peers = ", ".join(f"{name} {version}" for name, version in run["peers"].items())
-    quick = " (a quick run: fewer trials)" if run["quick"] else ""
-    parts = [
-        _HEAD.format(
-            machine=run["machine"], python=run["python"], peers=peers, repeat=run["repeat"], quick=quick
-        )
-    ]
-    parts.append(_verdict(run["results"]))
-    parts.extend(_section(result) for result in run["results"])
+    parts = [_HEAD, _verdict(results), _setting(results), "## Bars\n"]
+    parts.extend(f"### {bar.title}\n\n{_rows(bar.rows(results))}" for bar in bars())
+    parts.append("## All figures\n")
+    parts.extend(_case(name, results[name]) for name in CASES if name in results)
+    parts.extend(_quality(results[name]) for name in ("quality", "quality-built-in") if name in results)
     return "\n".join(parts)
 
 
-def _verdict(results: list[Mapping[str, Any]]) -> str:
-    judged = [(result, line) for result in results for line in result["lines"] if line["met"] is not None]
-    missed = [(result, line) for result, line in judged if not line["met"]]
-    lost = [(result, line) for result, line in judged if line["ratio"] < 1]
-    text = f"{len(judged) - len(missed)} of {len(judged)} bars met"
-    if missed:
-        text += "; missed: " + "; ".join(
-            f"{_short(r)} against {li['who']} ({li['ratio']:.2g}x)" for r, li in missed
-        )
-    slower = "; ".join(f"{_short(r)} against {li['who']} ({li['ratio']:.2g}x)" for r, li in lost)
-    return f"**{text}.** Tunesmith is slower in: {slower or 'none of these'}.\n"
+def _verdict(results: Results) -> str:
+    judged = [(bar, row) for bar in bars() for row in bar.rows(results) if row.bar]
+    met = [row for _, row in judged if row.met]
+    missed = [f"{bar.title}: {_short(row)}" for bar, row in judged if row.met is False]
+    unjudged = [f"{bar.title}: {_short(row)}" for bar, row in judged if row.met is None]
+    text = (
+        f"**{len(met)} of {len(judged)} judgements met, {len(missed)} missed, {len(unjudged)} not judged.**\n"
+    )
+    for title, lines in (("Missed", missed), ("Not judged", unjudged)):
+        if lines:
+            text += f"\n{title}:\n\n" + "".join(f"- {line}\n" for line in lines)
+    return text
 
 
-def _short(result: Mapping[str, Any]) -> str:
-    return f"`{result['case']}`"
+def _short(row: Row) -> str:
+    parts = [row.what, f"against {row.peer}" if row.peer else "", row.ratio or row.ours, row.why]
+    return ", ".join(part for part in parts if part) + f" (bar: {row.bar})"
 
 
-def _section(result: Mapping[str, Any]) -> str:
-    rows = [f"## {result['title']}\n", f"`--only {result['case']}`\n"]
-    rows += [
-        f"| | {result['unit']}, median | least | ratio | bar | |",
-        "| --- | ---: | ---: | ---: | ---: | --- |",
+def _setting(results: Results) -> str:
+    """Machines, versions and sizes; one line where all cases agree."""
+    lines = ["Measured on\n"]
+    groups: dict[str, list[str]] = {}
+    for name, record in results.items():
+        groups.setdefault(_machine(record), []).append(name)
+    for said, names in groups.items():
+        who = "all cases" if len(groups) == 1 else ", ".join(f"`{name}`" for name in names)
+        lines.append(f"- {who}: {said}")
+    missing = sorted({why for record in results.values() for why in record["missing"].values()})
+    lines.extend(f"- not compared: {said}" for said in missing)
+    took = sum(record["took_s"] for record in results.values())
+    lines.append(
+        f"- in {took / 60:.0f} minutes in all: "
+        + ", ".join(f"{name} {record['took_s']:.0f} s" for name, record in results.items())
+    )
+    lines.append("- a bar on programs that hang, fork or flood their output is no figure: the tests hold it")
+    return "\n".join(lines) + "\n"
+
+
+def _machine(record: Mapping[str, Any]) -> str:
+    machine = record["machine"]
+    versions = ", ".join(
+        f"{name} {version}" for name, version in record["versions"].items() if name != "plain"
+    )
+    kind = "" if record["profile"] == "full" else f" ({record['profile']} run: small sizes)"
+    return (
+        f"{machine['cores']} cores ({machine['architecture']}, shared), {machine['memory_gb']} GB, "
+        f"{machine['system']}, Python {machine['python']}; {versions}{kind}"
+    )
+
+
+def _rows(rows: Iterable[Row]) -> str:
+    lines = ["| | Tunesmith | peer | its figure | | bar | |", "| --- | ---: | --- | ---: | --- | --- | --- |"]
+    for row in rows:
+        verdict = _MARKS[row.met]
+        if row.met is None and row.bar:
+            verdict = "not judged"
+        verdict = "; ".join(part for part in (verdict, row.why) if part)
+        cells = (row.what, row.ours, row.peer, row.theirs, row.ratio, row.bar, verdict)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _case(name: str, record: Mapping[str, Any]) -> str:
+    case = CASES[name]
+    cells = [Cell.read(found) for found in record["cells"]]
+    parts = [f"### {case.title}\n", f"`--only {name}`. {case.note}\n"]
+    for view in case.views:
+        for space in dict.fromkeys(cell.space for cell in cells):
+            here = [cell for cell in cells if cell.space == space]
+            where = "" if len({cell.space for cell in cells}) == 1 else f", {space}"
+            parts.append(f"{view.title}{where}, {view.unit}:\n")
+            parts.append(_grid(view, here))
+    reasons = [
+        f"- {cell.who}, {cell.n:,}, {cell.space}: not run: {cell.not_run}" for cell in cells if cell.not_run
     ]
-    for line in result["lines"]:
-        bar, met = line["bar"], line["met"]
-        verdict = [] if met is None else ["met" if met else "**missed**"]
-        note = ", ".join([*verdict, *([line["note"]] if line["note"] else [])])
-        ratio = "" if line is result["lines"][0] else f"{line['ratio']:.2f}x"
-        shown = "" if bar is None else f"≥ {bar:g}x"
-        cells = (line["who"], _figure(line["median"]), _figure(line["min"]), ratio, shown, note)
-        rows.append(f"| {' | '.join(cells)} |")
-    if result["facts"]:
-        rows += ["", *(f"- {fact}" for fact in result["facts"])]
-    return "\n".join(rows) + "\n"
+    return "\n".join([*parts, *reasons, ""] if reasons else parts)
 
 
-def _figure(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+def _grid(view: View, cells: Sequence[Cell]) -> str:
+    """Contenders by sizes; where each has its own size, one column with it."""
+    who = list(dict.fromkeys(cell.who for cell in cells))
+    sizes = sorted({cell.n for cell in cells})
+    spread = all(sum(cell.who == name for cell in cells) == 1 for name in who) and len(sizes) > 1
+    if spread:
+        lines = ["| | trials | |", "| --- | ---: | ---: |"]
+        lines += [f"| {cell.who} | {cell.n:,} | {_shown(view, cell)} |" for cell in cells]
+        return "\n".join(lines) + "\n"
+    found = {(cell.who, cell.n): cell for cell in cells}
+    lines = [
+        "| | " + " | ".join(f"n = {n:,}" for n in sizes) + " |",
+        "| --- |" + " ---: |" * len(sizes),
+    ]
+    for name in who:
+        shown = [_shown(view, found[name, n]) if (name, n) in found else "" for n in sizes]
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(view: View, cell: Cell) -> str:
+    """The least of the runs, and how far the greatest is from it."""
+    value = view.of(cell)
+    if cell.runs and cell.n < view.from_n:
+        return ""
+    if value is None:
+        return "failed" if cell.not_run.startswith("failed") else "not run"
+    spread = cell.spread(view.key)
+    return figure(value, "") + ("" if spread is None else f" (+{spread:.0%})")
+
+
+def _quality(record: Mapping[str, Any]) -> str:
+    kind = "a folder of tasks" if record["case"] == "quality" else "built-in analytic tasks"
+    parts = [
+        f"### Quality on {kind}\n",
+        f"{len(record['tasks'])} tasks ({', '.join(record['tasks'])}), {record['seeds']} seeds each. Regret: "
+        "0 is the best known value, 1 the median of random configurations. Tasks weigh the same; intervals "
+        "are 95 % bootstrap intervals over seeds. Beaten: how often a run of tunesmith-tpe beats one of the "
+        "contender's on the same task.\n",
+    ]
+    for point, of in record["points"].items():
+        parts.append(f"After {point} trials:\n")
+        lines = [
+            "| | mean regret | interval | median | rank | beaten |",
+            "| --- | ---: | --- | ---: | ---: | --- |",
+        ]
+        for who, found in sorted(of.items(), key=lambda pair: pair[1]["mean"]):
+            low, high = found["interval"]
+            beaten = ""
+            if "beaten" in found:
+                worst, best = found["beaten_interval"]
+                beaten = f"{found['beaten']:.0%} ({worst:.0%} to {best:.0%})"
+            lines.append(
+                f"| {who} | {found['mean']:.4f} | {low:.4f} to {high:.4f} | {found['median']:.4f} | "
+                f"{found['rank']:.2f} | {beaten} |"
+            )
+        parts.append("\n".join(lines) + "\n")
+    parts.append(_tasks(record))
+    parts.append(_workers(record))
+    parts.extend(f"- failed: {line}" for line in record["failures"])
+    return "\n".join(parts)
+
+
+def _tasks(record: Mapping[str, Any]) -> str:
+    regret = record["per_task"]["regret"]
+    who = list(dict.fromkeys(name for of in regret.values() for name in of))
+    lines = [
+        f"Mean regret by task after {record['per_task']['n']} trials:\n",
+        "| | " + " | ".join(who) + " |",
+        "| --- |" + " ---: |" * len(who),
+    ]
+    for task, of in regret.items():
+        lines.append(
+            f"| {task} | " + " | ".join(f"{of[name]:.4f}" if name in of else "" for name in who) + " |"
+        )
+    cpu = ", ".join(f"{name} {value:.3g} ms" for name, value in record["cpu_ms"].items())
+    return "\n".join(lines) + f"\n\nCPU time of ask and tell a trial in these runs: {cpu}.\n"
+
+
+def _workers(record: Mapping[str, Any]) -> str:
+    found = record["workers"]
+    counts = sorted({int(count) for of in found["regret"].values() for count in of})
+    if len(counts) < 2:
+        return ""
+    lines = [
+        f"Mean regret after {found['n']} trials with simulated asynchronous workers:\n",
+        "| | " + " | ".join(f"{count}" for count in counts) + " |",
+        "| --- |" + " ---: |" * len(counts),
+    ]
+    for who, of in found["regret"].items():
+        lines.append(
+            f"| {who} | " + " | ".join(f"{of[str(c)]:.4f}" if str(c) in of else "" for c in counts) + " |"
+        )
+    return "\n".join(lines) + "\n"

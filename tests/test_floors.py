@@ -14,12 +14,11 @@ FLOORS = [
     ["record"],
     ["search", "schedule", "store", "execute", "analysis"],
     ["kernel"],
-    [
-        "presets"
-    ],  # floor 5 in four steps: defaults, what is refused, the functions that use both, adapters on top
-    ["agreement"],
+    # floor 5 in four steps: defaults; what is refused, what is shown; the functions that use them; adapters
+    ["presets"],
+    ["agreement", "report"],
     ["api"],
-    ["sklearn", "integrations", "launch", "plots", "report", "testing"],
+    ["sklearn", "integrations", "launch", "plots", "testing"],
     ["cli", "dashboard", "automl"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

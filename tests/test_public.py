@@ -64,6 +64,7 @@ NAMES = [
     "TargetValue",
     "Timeout",
     "Trial",
+    "TrialFailed",
     "TrialHandle",
     "TrialState",
     "TunesmithError",

@@ -1,43 +1,81 @@
-"""Optuna, at its defaults."""
+"""Optuna at its documented defaults, log output off."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
+from benchmarks.spaces import Config, Param, Space, by_run, suggest
+
 NAME = "Optuna"
-VERSION = optuna.__version__
-MODULE = "optuna"
-STORES = ("RDB (SQLite)", "JournalFile")
+DISTRIBUTION = "optuna"
+IMPORT = "import optuna"
+SEARCHERS = ("random", "tpe", "tpe-group")
+STORES = ("rdb", "journal")
 STUDY = "bench"
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
-def minimize(objective: Callable[[Any], float], n: int) -> None:
-    optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).optimize(objective, n_trials=n)
+def version() -> str:
+    return optuna.__version__
 
 
-def durable(store: str, folder: str, objective: Callable[[Any], float], n: int) -> None:
-    make(store, folder)
-    _load(store, folder).optimize(objective, n_trials=n)
+class Session:
+    def __init__(self, study: optuna.Study, space: Space) -> None:
+        self.study = study
+        self.space = space
+        self.best = lambda: study.best_value
+
+    def ask(self) -> tuple[Any, Config]:
+        trial = self.study.ask()
+        return trial, suggest(trial, self.space)
+
+    def tell(self, handle: Any, value: float) -> None:
+        self.study.tell(handle, value)
+
+    def load(self, configs: Sequence[Config], values: Sequence[float]) -> None:
+        self.study.add_trials(frozen(self.space, configs, values))
+
+    def optimize(self, n: int) -> None:
+        self.study.optimize(by_run(self.space), n_trials=n)
 
 
-def prepare(store: str, folder: str, n: int) -> None:
-    """Trials made in memory and copied; unsynced while they are written, as usual when they are read."""
-    made = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    made.optimize(_three, n_trials=n)
-    make(store, folder)
-    if store == "JournalFile":
+def session(searcher: str, space: Space, seed: int, n_trials: int | None = None) -> Session:  # noqa: ARG001
+    return Session(optuna.create_study(sampler=_sampler(searcher, seed)), space)
+
+
+def create(store: str, folder: str, space: Space) -> None:  # noqa: ARG001
+    optuna.create_study(study_name=STUDY, storage=_storage(store, folder))
+
+
+def attach(store: str, folder: str, space: Space, seed: int) -> Session:
+    storage = _storage(store, folder)
+    return Session(
+        optuna.load_study(study_name=STUDY, storage=storage, sampler=_sampler("random", seed)), space
+    )
+
+
+def agent(store: str, folder: str, space: Space, total: int, processes: int) -> None:
+    attach(store, folder, space, os.getpid()).optimize(total // processes)
+
+
+def bulk(store: str, folder: str, space: Space, configs: Sequence[Config], values: Sequence[float]) -> None:
+    """Unsynced, as bulk loads go: only reading is compared afterwards."""
+    create(store, folder, space)
+    if store == "journal":
         os.fsync, kept = (lambda _: None), os.fsync
         try:
-            _load(store, folder).add_trials(made.trials)
+            attach(store, folder, space, 0).load(configs, values)
         finally:
             os.fsync = kept
         return
@@ -51,60 +89,51 @@ def prepare(store: str, folder: str, n: int) -> None:
 
     event.listen(Engine, "connect", unsynced)
     try:
-        _load(store, folder).add_trials(made.trials)
+        attach(store, folder, space, 0).load(configs, values)
     finally:
         event.remove(Engine, "connect", unsynced)
 
 
-def reopen(store: str, folder: str) -> Any:
-    return _load(store, folder)
+def opened(store: str, folder: str) -> tuple[float, int]:
+    """Best value and number of trials, all of them read."""
+    study = optuna.load_study(study_name=STUDY, storage=_storage(store, folder))
+    return study.best_value, len(study.trials)
 
 
-def make(store: str, folder: str) -> None:
-    optuna.create_study(study_name=STUDY, storage=_storage(store, folder))
-
-
-def agent(store: str, folder: str, total: int, processes: int) -> None:
-    _load(store, folder).optimize(_three, n_trials=total // processes)
-
-
-def census(store: str, folder: str) -> tuple[Sequence[int], int]:
-    trials = _load(store, folder).trials
+def census(store: str, folder: str) -> tuple[list[int], int]:
+    trials = optuna.load_study(study_name=STUDY, storage=_storage(store, folder)).trials
     return [trial.number for trial in trials], sum(trial.state.name == "COMPLETE" for trial in trials)
 
 
-def tpe_ask(dims: int, rows: Sequence[Sequence[float]], values: Sequence[float]) -> Callable[[], Any]:
-    names = [f"x{i}" for i in range(dims)]
-    space = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in names}
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                params=dict(zip(names, row, strict=True)), distributions=space, value=value
-            )
-            for row, value in zip(rows, values, strict=True)
-        ]
-    )
-
-    def ask() -> None:
-        study.tell(study.ask(space), 1e6)
-
-    return ask
+def frozen(space: Space, configs: Sequence[Config], values: Sequence[float]) -> list[Any]:
+    domains = {param.name: _distribution(param) for param in space}
+    return [
+        optuna.trial.create_trial(
+            params=config, distributions={name: domains[name] for name in config}, value=value
+        )
+        for config, value in zip(configs, values, strict=True)
+    ]
 
 
-def _three(trial: Any) -> float:
-    return sum(float(trial.suggest_float(f"x{i}", -1.0, 1.0)) ** 2 for i in range(3))
+def _distribution(param: Param) -> Any:
+    if param.kind == "cat":
+        return CategoricalDistribution(param.choices)
+    if param.kind == "int":
+        return IntDistribution(int(param.low), int(param.high), log=param.log)
+    return FloatDistribution(param.low, param.high, log=param.log)
 
 
-def _load(store: str, folder: str) -> optuna.Study:
-    return optuna.load_study(
-        study_name=STUDY,
-        storage=_storage(store, folder),
-        sampler=optuna.samplers.RandomSampler(seed=os.getpid()),
-    )
+def _sampler(searcher: str, seed: int) -> Any:
+    if searcher == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if searcher == "tpe-group":
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
+    return optuna.samplers.TPESampler(seed=seed)
 
 
 def _storage(store: str, folder: str) -> Any:
-    if store == "JournalFile":
+    """With the timeout that Optuna's FAQ recommends for several processes on SQLite."""
+    if store == "journal":
         return JournalStorage(JournalFileBackend(os.path.join(folder, "optuna.log")))
-    return RDBStorage(f"sqlite:///{os.path.join(folder, 'optuna.db')}")
+    path = os.path.join(folder, "optuna.db")
+    return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 100}})

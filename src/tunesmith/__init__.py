@@ -68,6 +68,7 @@ _HOME = {
     "TargetValue": "kernel.stop",
     "Timeout": "kernel.stop",
     "Trial": "record.trial",
+    "TrialFailed": "errors",
     "TrialHandle": "kernel.trial",
     "TrialState": "record.trial",
     "TunesmithError": "errors",

@@ -16,6 +16,7 @@ from tunesmith.errors import StoreError as StoreError
 from tunesmith.errors import StoreTooNew as StoreTooNew
 from tunesmith.errors import StudyAborted as StudyAborted
 from tunesmith.errors import StudyError as StudyError
+from tunesmith.errors import TrialFailed as TrialFailed
 from tunesmith.errors import TunesmithError as TunesmithError
 from tunesmith.kernel.callback import Callback as Callback
 from tunesmith.kernel.replay import Replay as Replay

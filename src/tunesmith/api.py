@@ -21,10 +21,13 @@ from tunesmith.kernel.run import check
 from tunesmith.kernel.stop import StopRule
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.trial import TrialHandle
+from tunesmith.kernel.vectorized import check_arrays
 from tunesmith.kernel.view import why_none
 from tunesmith.record.event import Claimed, Created, Event, Released, Resumed
 from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import TrialState
+from tunesmith.report.progress import Glance, Progress
+from tunesmith.report.screen import is_terminal
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.parse import parse_space
@@ -51,11 +54,13 @@ def tune(
     workers: int = 1,
     retries: int = 0,
     trial_timeout: float | str | None = None,
+    vectorized: int | None = None,
     callbacks: Sequence[AnyCallback] = (),
     name: str | None = None,
     storage: Storage = None,
     seed: int | None = None,
     quiet: bool = False,
+    progress: bool | None = None,
 ) -> Study:
     """Find the parameters with which `objective` does best; the study, with all its trials.
 
@@ -75,17 +80,22 @@ def tune(
         workers: how many trials run at once; each worker is a process of its own when there are several.
         retries: how often a trial is run again whose worker was killed, or that ran too long.
         trial_timeout: a trial that runs longer fails.
+        vectorized: so many trials at a time are handed to `objective` in one call: it gets a dict of NumPy
+            arrays, a column for each parameter, and returns as many values (for several objectives a dict of
+            columns). For objectives that are themselves array arithmetic, and millions of trials.
         callbacks: functions `(study, trial)`, or `ts.Callback` objects.
         name: makes the study durable, and resumes the one of this name.
         storage: where; a path or "sqlite:///…" (default with a name: sqlite:///tunesmith.db).
         seed: of all random choices; None takes one, and records it.
-        quiet: do not say on the error stream that a study is being resumed.
+        quiet: do not say on the error stream that a study is being resumed; no view either.
+        progress: show how the run goes, on the error stream: a live view on a terminal, elsewhere a line a
+            trial, and a summary at the end. None: the view alone, and only on a terminal. False: nothing.
 
     Raises:
         SpaceError, SettingError, StudyError, ObjectiveError: before the first trial, in one sentence.
         StudyAborted: when the first ten trials all fail alike.
     """
-    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout)
+    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout, vectorized)
     study = _open(
         space,
         direction=direction,
@@ -100,6 +110,7 @@ def tune(
         storage=storage,
         seed=seed,
         resume=True,
+        arrays=vectorized is not None,
     )
     study.optimize(
         objective,
@@ -109,7 +120,8 @@ def tune(
         workers=workers,
         retries=retries,
         trial_timeout=trial_timeout,
-        callbacks=callbacks if quiet else [_Announce(), *callbacks],
+        vectorized=vectorized,
+        callbacks=[*_listening(progress, quiet, callbacks), *callbacks],
     )
     return study
 
@@ -240,6 +252,7 @@ def _open(
     storage: Storage,
     seed: int | None,
     resume: bool,
+    arrays: bool = False,
 ) -> Study:
     """The study that these arguments describe: a new one, or the one of this name when it is the same."""
     if fidelity is not None and not isinstance(fidelity, Fidelity):
@@ -276,6 +289,8 @@ def _open(
     chosen = presets.searcher(searcher)
     scheduling = presets.scheduler(scheduler, objective)
     refuse(wanted, chosen, scheduling)
+    if arrays:
+        check_arrays(wanted.space, scheduling.learns)
     spec = StudySpec(
         name=name or f"study-{uuid.uuid4().hex[:8]}",
         problem=wanted,
@@ -320,6 +335,17 @@ def _load(store: Store, info: StudyInfo) -> Study:
             store, info.id, spec, presets.searcher_from(spec.searcher), presets.scheduler_from(spec.scheduler)
         )
     )
+
+
+def _listening(progress: bool | None, quiet: bool, callbacks: Sequence[AnyCallback]) -> list[Callback]:
+    """Who speaks on the error stream, beside the user's own callbacks."""
+    found: list[Callback] = [] if quiet else [_Announce()]
+    if progress:
+        found.append(Progress(file=sys.stderr))
+    elif progress is None and not quiet and is_terminal(sys.stderr):
+        shown = any(isinstance(callback, Progress) for callback in callbacks)
+        found += [] if shown else [Glance(file=sys.stderr)]
+    return found
 
 
 class _Announce(Callback):

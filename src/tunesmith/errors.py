@@ -6,6 +6,7 @@
     ├── StudyError (ValueError)        a study that exists already, does not exist, or differs
     ├── ObjectiveError (TypeError)     an objective that cannot be run, sent or understood
     ├── StudyAborted                   every trial fails alike: the configurations are not at fault
+    ├── TrialFailed                    raised by an objective: this trial fails, without a traceback
     ├── NoTrial (ValueError)           a best trial was asked for and there is none yet
     ├── MissingExtra (ImportError)     an optional library is not installed
     └── StoreError                     the store could not do what was asked
@@ -39,6 +40,17 @@ class ObjectiveError(TunesmithError, TypeError):
 
 class StudyAborted(TunesmithError):
     """The run was ended because every trial fails alike, whatever its configuration."""
+
+
+class TrialFailed(TunesmithError):
+    """Raise it in an objective: the trial fails with this sentence, and no traceback. It is an ordinary end.
+
+    `died`: something outside the configuration ended it, so that it may be run again (`retries=`).
+    """
+
+    def __init__(self, reason: str, *, died: bool = False) -> None:
+        super().__init__(reason)
+        self.died = died
 
 
 class NoTrial(TunesmithError, ValueError):

@@ -1,6 +1,7 @@
 """The fence, the codec, the ledger and the history: what is true of a study."""
 
 import math
+from array import array
 from itertools import product
 
 import numpy as np
@@ -13,8 +14,11 @@ from tunesmith.record.event import (
     Checkpointed,
     Claimed,
     Created,
+    CreatedBatch,
     Extended,
     Finished,
+    FinishedBatch,
+    Halted,
     Noted,
     Paused,
     Released,
@@ -57,6 +61,10 @@ EXAMPLES = [
     Noted(-1, 0, "key", {"a": [1, 2.5, None]}),
     Extended(-1, 0, None),
     Extended(-1, 0, 100),
+    CreatedBatch(4, 1, 2, {"x": array("d", [0.1, 0.2]), "k": ["a", None]}, seen=3, worker="w", at=2.5),
+    FinishedBatch(4, 1, 2, (array("d", [1.5, math.inf]),), {"5": "why"}, at=2.5),
+    Halted(-1, 0),
+    Halted(-1, 0, now=True),
 ]
 
 
@@ -157,7 +165,7 @@ def test_the_ledger_counts_what_it_holds():
     run = simulate(RandomSearcher(), zoo()["two parents"], workers=4, faults=ALL_FAULTS, n_trials=60, seed=4)
     ledger = Ledger(run.spec.problem)
     for event in run.events:
-        ledger.apply(event)
+        ledger.take(event)
         states = {state: sum(t.state is state for t in ledger.trials) for state in TrialState}
         assert ledger.states == states
         assert set(ledger.running) == {t.number for t in ledger.trials if t.state is TrialState.RUNNING}

@@ -3,35 +3,16 @@
 import io
 import math
 import re
-
-import pytest
+import traceback
 
 import tunesmith as ts
-from tunesmith.report.frame import frame, plain
-from tunesmith.report.progress import Progress, is_terminal, line
-from tunesmith.report.snapshot import Best, Row, Snapshot, eta
-from tunesmith.report.spark import sparkline, thinned
+from tunesmith.report.progress import Progress, line
+from tunesmith.report.screen import is_terminal, writable
+from tunesmith.report.snapshot import eta
+from tunesmith.report.spark import sparkline, staircase, thinned
 from tunesmith.report.summary import summary
 from tunesmith.report.table import table
-from tunesmith.report.words import clip, clock, number, params_python, seconds
-
-
-def snapshot(**changes):
-    rows = tuple(
-        Row(number=n, params={"lr": 1e-3 * n, "optimizer": "adam", "layers": 4}, step=n, budget=81,
-            curve=tuple(range(n)), age=61.0 * n)
-        for n in range(1, 4)
-    )  # fmt: skip
-    best = Best(
-        number=42,
-        value=0.98712,
-        ago=12,
-        params={"lr": 0.1, "model": "svm"},
-        trend=[0.1 * i for i in range(90)],
-    )
-    settings = {"name": "digits", "done": 23, "total": 48, "failed": 1, "stopped": 2}
-    settings |= {"best": best, "eta": 125.0, "rows": rows}
-    return Snapshot(**{**settings, **changes})
+from tunesmith.report.words import cause, cells, clip, clock, number, pad, params_python, safe, seconds
 
 
 def test_sparklines():
@@ -42,6 +23,12 @@ def test_sparklines():
     assert sparkline([math.nan], 5) == " "
     assert len(sparkline([-1e308, 1e308], 5)) == 2
     assert thinned(list(range(100)), 4) == [24, 49, 74, 99]
+    assert sparkline([1e-4, 1e-3, 1e-2, 1e-1], 10) == "▁▃▆█"  # logarithms, over so many decades
+    assert sparkline([0, 1e-3, 1e-2, 1e-1], 10) == "▁▁▂█"
+    steps = [(2, 5.0), (6, 3.0), (8, 1.0)]
+    assert staircase(steps, 8, 4) == [5.0, 5.0, 3.0, 1.0]
+    assert staircase(steps, 8, 100) == [5.0, 5.0, 5.0, 5.0, 3.0, 3.0, 1.0]
+    assert staircase([], 8, 4) == staircase(steps, 1, 4) == []
 
 
 def test_numbers_and_durations():
@@ -55,11 +42,45 @@ def test_numbers_and_durations():
     assert clip("abcdef", 4) == "abc…"
 
 
+def test_user_text_cannot_touch_the_terminal():
+    assert safe("lr") == "lr"
+    assert safe("a\x1b[31mb\x9b2Jc\r\nd\te") == "a?[31mb?2Jc  d e"
+    assert safe("a\u202eb\u200dc\ud800") == "abc?"  # no turning round, no joiners, no half characters
+    assert safe("größe 学習率") == "größe 学習率"
+
+
+def test_wide_characters_take_two_columns():
+    assert cells("学習率") == 6
+    assert cells("e\u0301") == 1
+    assert clip("学習率", 5) == "学習…"
+    assert clip("学習率", 4) == "学…"
+    assert pad("学", 5) == "学   "
+    assert pad("学習率", 4, right=True) == " 学…"
+
+
+def test_the_cause_of_a_failure_is_one_line_with_its_type():
+    try:
+        raise ValueError("too small\nby far")
+    except ValueError:
+        assert cause(traceback.format_exc()) == "ValueError: too small"
+    assert cause("the value is NaN") == "the value is NaN"
+    assert cause(None) == cause(" ") == "unknown"
+    assert cause("bad \x1b[2J") == "bad ?[2J"
+
+
 def test_params_can_be_pasted():
-    params = {"lr": 0.1 + 0.2, "kind": 'a "b"', "deep": True, "none": None, "inf": math.inf}
+    params = {
+        "lr": 0.1 + 0.2,
+        "kind": 'a "b"',
+        "deep": True,
+        "none": None,
+        "inf": math.inf,
+        "e\x1b\x9b\u202e": "\x1b[2J\u2028\n",
+    }
     found = {}
     exec(params_python(params), found)
     assert found["params"] == params
+    assert all(c.isprintable() or c == "\n" for c in params_python(params))
     assert params_python({"x": 1}) == 'params = {"x": 1}'
 
 
@@ -78,42 +99,11 @@ def test_tables_fit():
 def test_eta():
     assert eta(10, [], [], 2) is None
     assert eta(10, [], [2.0], 2) == 10.0
-    assert eta(0, [1.0], [4.0], 8) == 3.0
-    assert eta(0, [99.0], [4.0], 1) == 0.0
-    assert eta(4, [0.0, 0.0], [1.0, 2.0, 3.0], 2) == 6.0
-
-
-@pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
-def test_no_line_is_wider_than_the_terminal(width):
-    shots = [
-        snapshot(),
-        snapshot(best=None, rows=(), eta=None),
-        snapshot(total=None),
-        snapshot(name="a" * 300, note="n" * 300, done=10_000, total=1_000_000, paused=7),
-    ]
-    for shot in shots:
-        lines = plain(frame(shot, width))
-        assert all(len(text) <= width for text in lines), lines
-
-
-def test_narrow_terminals_lose_columns_not_sense():
-    def heads(width):
-        return plain(frame(snapshot(), width))[2].split()
-
-    assert heads(200) == heads(80) == ["trial", "params", "step", "last", "curve", "age"]
-    assert heads(50) == ["trial", "params", "step", "last", "age"]
-    assert heads(42) == ["trial", "params", "last", "age"]
-    header, best = plain(frame(snapshot(), 80))[:2]
-    assert re.fullmatch(r"digits ━+╸?━* 23/48  ETA 2:05  1 failed  2 stopped  3 running", header)
-    assert re.fullmatch(r"best 0.9871  [▁-█]+  trial #42, 12 trials ago", best)
-    assert plain(frame(snapshot(), 100))[1].endswith("12 trials ago  lr=0.1 model=svm")
-
-
-def test_more_rows_than_lines():
-    rows = tuple(Row(number=n, params={}) for n in range(40))
-    lines = plain(frame(snapshot(rows=rows), 80, 12))
-    assert len(lines) <= 12
-    assert lines[-1] == "… and 33 more"
+    assert eta(0, [(1.0, None)], [4.0], 8) == 3.0
+    assert eta(0, [(99.0, None)], [4.0], 1) == 0.0
+    assert eta(0, [(6.0, 3.0), (1.0, 99.0)], [4.0], 8) == 4.0  # late: by its steps; else like the others
+    assert eta(4, [(0.0, None), (0.0, None)], [1.0, 2.0, 3.0], 2) == 6.0
+    assert eta(8, [(26.0, None)], [2.0, 2.0], 1) == 80.0  # the long one counts, though it has not ended
 
 
 def run(objective, **options):
@@ -212,3 +202,27 @@ def test_a_reader_that_has_gone_does_not_end_the_study():
 
     study = ts.tune(lambda t: 1.0, n_trials=3, searcher="random", callbacks=[Progress(file=Gone())], seed=0)
     assert len(study.trials) == 3
+
+
+def test_what_an_encoding_lacks_has_a_likeness():
+    plain = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    assert writable("best ↓ 1  ▁▄█ …\nnaïve", plain) == "best v 1  _:# ~\nna?ve"
+    assert writable("best ↓ 1", io.StringIO()) == "best ↓ 1"
+
+
+def test_at_most_one_status_line_a_minute(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("tunesmith.report.progress.time.monotonic", lambda: now[0])
+
+    def objective(trial):
+        now[0] += 25.0
+        return trial.suggest_float("x", 0, 1)
+
+    _, lines = run(objective, n_trials=10, name=None)
+    told = [text for text in lines if " done, " in text]
+    assert [text.split(": ")[1].split(",")[0] for text in told] == [
+        "3 of 10 done",
+        "6 of 10 done",
+        "9 of 10 done",
+    ]
+    assert all("best 0." in text for text in told)

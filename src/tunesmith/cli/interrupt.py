@@ -53,7 +53,7 @@ class Interrupts(Callback):
     def _told_to_leave(self, number: int, _: FrameType | None) -> None:
         self.code = 128 + number
         if self._study is not None:
-            self._study.stop(now=True)
+            self._study.leaving = True  # no more than a flag: this may come in the middle of a write
         signal.raise_signal(signal.SIGINT)
 
 

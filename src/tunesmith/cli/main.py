@@ -17,6 +17,7 @@ from tunesmith.errors import TunesmithError
 
 _COMMANDS = {
     "run": "tunesmith.cli.run:run",
+    "watch": "tunesmith.cli.watch:watch",
     "list": "tunesmith.cli.read:list_",
     "show": "tunesmith.cli.read:show",
     "best": "tunesmith.cli.read:best",

@@ -153,9 +153,9 @@ def trials(
 
 
 def _row(trial: Any) -> tuple[str, ...]:
-    from tunesmith.report.words import params_line, seconds, values
+    from tunesmith.report.words import cause, params_line, seconds, values
 
     told = params_line(trial.params)
     if trial.error and trial.state.value == "FAILED":
-        told = f"{trial.error.strip().splitlines()[-1]}  {told}"
+        told = f"{cause(trial.error)}  {told}"
     return (str(trial.number), trial.state.value.lower(), values(trial.values), seconds(trial.duration), told)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tunesmith._rng import Rng
 from tunesmith.search._base import Ask, Searcher
+from tunesmith.space.batch import decode_columns
 from tunesmith.space.space import Space
 
 _BLOCK = 1024
@@ -59,4 +60,4 @@ class Ahead:
             return None
         ask = Ask(number, space, (), Rng(self._seed, number))
         rows = self._searcher.ask_batch(None, ask, count)
-        return None if rows is None else space.decode_columns(rows)
+        return None if rows is None else decode_columns(space, rows)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from tunesmith.record.event import (
     Released,
     Reported,
     Suggested,
+    singles,
 )  # fmt: skip
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
@@ -235,6 +238,19 @@ class Cursor:
             )
         self.append(events)
         self._claims.pop(number, None)
+
+    def end_all(self, events: Sequence[Event]) -> None:
+        """Write how many attempts ended, in one go; what no longer holds its trial is passed over."""
+        with self.lock:
+            try:
+                self.append(events)
+            except LeaseLost:
+                for single in chain.from_iterable(map(singles, events)):
+                    with contextlib.suppress(LeaseLost, Conflict):
+                        self.append([single])
+            for event in events:
+                for number in range(event.number, event.number + getattr(event, "size", 1)):
+                    self._claims.pop(number, None)
 
     def _suggested(self, message: Message) -> list[Event]:
         """What a define-by-run objective has asked for, when it is not what the log holds already."""

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith import _check
-from tunesmith.errors import ObjectiveError, SettingError, StudyAborted
+from tunesmith.errors import ObjectiveError, SettingError
 from tunesmith.execute._base import Executor
 from tunesmith.execute.serial import SerialExecutor
 from tunesmith.kernel.callback import AnyCallback, Callback, as_callback
-from tunesmith.kernel.cursor import Cursor
-from tunesmith.kernel.stop import Progress, StopRule, Timeout
+from tunesmith.kernel.loop import POLL, Loop
+from tunesmith.kernel.stop import StopRule, Timeout
 from tunesmith.kernel.study import Study
-from tunesmith.kernel.trial import TrialHandle
+from tunesmith.kernel.vectorized import BatchLoop, check_arrays
 from tunesmith.kernel.worker import WorkerFactory
 from tunesmith.record.assignment import Assignment, Decision, Kind, Message
-from tunesmith.record.trial import Trial, TrialState
+from tunesmith.record.trial import TrialState
 
-_ALIKE = 10  # that many first failures of one kind, and no success: the configurations are not at fault
-_POLL = 0.25
+_GRACE = 5.0
+_MARGIN = 2.0  # for a worker to end itself after the program that it runs
 
 
 def run(
     study: Study,
-    objective: Callable[[TrialHandle], Any],
+    objective: Callable[[Any], Any],
     n_trials: int | None = None,
     *,
     timeout: float | str | None = None,
@@ -39,12 +39,13 @@ def run(
 ) -> None:
     """Run `objective` on trial after trial until the study holds `n_trials`, or a rule says stop.
 
-    `vectorized`: so many trials in one call of an objective on arrays; see `ts.tune`. One worker without `trial_timeout` runs in this process; otherwise each worker is a process of its own.
+    One worker without `trial_timeout` runs in this process; otherwise each worker is a process of its own.
+    `vectorized`: so many trials in one call of an objective on arrays, in this process; see `ts.tune`.
     `retries`: how often a trial is run again whose worker died, or that ran too long. Ctrl-C lets running
     trials finish; a second one puts them back. Raises SettingError for wrong arguments, ObjectiveError for an
     objective that breaks its contract or cannot be sent, StudyAborted when the first ten trials fail alike.
     """
-    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout)
+    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout, vectorized)
     recorded = study.cursor.read().n_trials
     limit = recorded if n_trials is None else n_trials
     if limit is None and timeout is None and stop is None and not study.cursor.searcher.ends:
@@ -52,19 +53,20 @@ def run(
     rule = stop
     if timeout is not None:
         rule = Timeout(timeout) if rule is None else rule | Timeout(timeout)
-    if vectorized is None:
-        executor = _executor(WorkerFactory(objective, study.cursor.context), workers, trial_timeout)
-    else:
-        space, learns = study.spec.problem.space, study.cursor.scheduler.learns
-        alone = {"workers": (workers, 1), "trial_timeout": (trial_timeout, None), "retries": (retries, 0)}
-        check_vectorized(space, vectorized, learns, **alone)
-        executor = None
-    if n_trials is not None and (recorded is None or n_trials > recorded):
-        study.extend(n_trials)  # the record only grows: a smaller total is for this run alone
-    try:
-        Run(study, study.cursor, executor, rule, limit, [as_callback(c) for c in callbacks], retries).go()
-    finally:
-        executor.close()
+    common = (study, study.cursor, rule, limit, [as_callback(callback) for callback in callbacks])
+    loop: Loop
+    with contextlib.ExitStack() as stack:
+        if vectorized is not None:
+            space = check_arrays(study.spec.problem.space, study.cursor.scheduler.learns)
+            loop = BatchLoop(*common, objective=objective, size=vectorized, space=space)
+        else:
+            factory = WorkerFactory(objective, study.cursor.context)
+            executor = _executor(factory, workers, trial_timeout, getattr(objective, "grace", None))
+            stack.callback(executor.close)
+            loop = TrialLoop(*common, slots=executor.slots, executor=executor, retries=retries)
+        if n_trials is not None and (recorded is None or n_trials > recorded):
+            study.extend(n_trials)  # the record only grows: a smaller total is for this run alone
+        loop.go()
 
 
 def check(
@@ -76,6 +78,7 @@ def check(
     callbacks: Any,
     retries: Any,
     trial_timeout: Any,
+    vectorized: Any = None,
 ) -> None:
     """Raise for arguments of `run` that cannot be, before anything is written."""
     if not callable(objective):
@@ -90,71 +93,40 @@ def check(
         _check.seconds("trial_timeout", trial_timeout)
     if stop is not None and not isinstance(stop, StopRule):
         raise SettingError(f"stop must be a rule such as ts.TargetValue(0.99), got {stop!r}")
+    if vectorized is not None:
+        _check.integer("vectorized", vectorized, 1)
+        alone = {"workers": (workers, 1), "trial_timeout": (trial_timeout, None), "retries": (retries, 0)}
+        for name, (value, default) in alone.items():
+            if value != default:
+                raise SettingError(
+                    f"vectorized={vectorized} runs its trials in one call in this process: leave "
+                    f"{name}={value!r} out"
+                )
     listed = isinstance(callbacks, Sequence) and not isinstance(callbacks, str)
     if not listed or not all(isinstance(c, Callback) or callable(c) for c in callbacks):
         raise SettingError(f"callbacks must be a list of functions (study, trial), got {callbacks!r}")
 
 
-def _executor(factory: WorkerFactory, workers: int, trial_timeout: float | str | None) -> Executor:
-    if workers == 1 and trial_timeout is None:
+def _executor(
+    factory: WorkerFactory, workers: int, trial_timeout: float | str | None, grace: float | None
+) -> Executor:
+    """`grace`: how long an objective lets the programs that it starts end; it gets a process of its own."""
+    if workers == 1 and trial_timeout is None and grace is None:
         return SerialExecutor(factory())
     from tunesmith.execute.process import ProcessExecutor
 
     limit = None if trial_timeout is None else _check.seconds("trial_timeout", trial_timeout)
-    return ProcessExecutor(factory, workers, trial_timeout=limit)
+    patience = _GRACE if grace is None else grace + _MARGIN
+    return ProcessExecutor(factory, workers, trial_timeout=limit, grace=patience)
 
 
-def _kind(error: str) -> str:
-    """What failures have in common: the place and the type, not the values in the message."""
-    lines = error.splitlines()
-    places = [line.strip() for line in lines if line.lstrip().startswith("File ")]
-    return f"{places[-1] if places else ''} {lines[-1].partition(':')[0]}"
+@dataclass(slots=True, kw_only=True)
+class TrialLoop(Loop):
+    """Runs trial by trial, as many at once as the executor has slots."""
 
-
-@dataclass(slots=True)
-class Run:
-    """One run: which trials are under way, and why it ends."""
-
-    study: Study
-    cursor: Cursor
     executor: Executor
-    rule: StopRule | None
-    limit: int | None  # of trials in the study, for this run
-    callbacks: list[Callback]
     retries: int
-    started: float = field(default_factory=time.monotonic)
     busy: dict[int, Assignment] = field(default_factory=dict)
-    reason: str | None = None
-    ends: int = 0
-    failure: str | None = None  # the one way in which every trial of this run has failed so far
-    worked: bool = False  # whether any trial of this run has ended well
-    raising: Exception | None = None
-    polled: float = 0.0
-    on_opened: list[Callback] = field(default_factory=list)
-    on_ended: list[Callback] = field(default_factory=list)
-    on_waiting: list[Callback] = field(default_factory=list)
-
-    def _listeners(self, event: str) -> list[Callback]:
-        """The callbacks that override this method."""
-        return [c for c in self.callbacks if getattr(type(c), event) is not getattr(Callback, event)]
-
-    def go(self) -> None:
-        """Keep workers busy until there is nothing left to do."""
-        self.study.stopping = self.study.leaving = False
-        self.on_opened, self.on_ended = self._listeners("opened"), self._listeners("ended")
-        self.on_waiting = self._listeners("waiting")
-        put_back = self.cursor.put_back()
-        self.cursor.read()
-        for callback in self.callbacks:
-            callback.started(self.study, self.limit, self.executor.slots, put_back)
-        try:
-            self._loop()
-        finally:
-            for callback in self.callbacks:
-                failed = "failed" if self.raising is not None else None
-                callback.closed(self.study, failed or self.reason or "nothing is left to try")
-        if self.raising is not None:
-            raise self.raising
 
     def _loop(self) -> None:
         while True:
@@ -164,7 +136,8 @@ class Run:
                     if self.reason is None and self.raising is None and self.cursor.put_back():
                         continue  # another driver died while we were at work: take its trials over
                     break
-                self.executor.wait(_POLL, self._answer)
+                self.executor.wait(POLL, self._answer)
+                self._look()
                 if self.on_waiting:
                     self._poll()
             except KeyboardInterrupt:
@@ -175,7 +148,7 @@ class Run:
 
     def _fill(self) -> None:
         """Give every free slot a trial, unless the run is to end."""
-        free = self.executor.slots - len(self.busy)
+        free = self.slots - len(self.busy)
         while free > 0 and not self._done():
             opened = self.cursor.open_trials(1, self.limit)
             if not opened:
@@ -188,39 +161,6 @@ class Run:
                 for callback in self.on_opened:
                     callback.opened(self.study, assignment.trial)
             free -= len(opened)
-
-    def _done(self) -> bool:
-        if self.raising is not None or self.reason is not None:
-            return True
-        if self.study.stopping:
-            self.reason = "stop() was called"
-        elif self.rule is not None:
-            ledger = self.cursor.fold.ledger
-            self.reason = self.rule.reason(
-                Progress(
-                    created=len(ledger.trials),
-                    finished=ledger.finished,
-                    seconds=time.monotonic() - self.started,
-                    sign=ledger.signs[0],
-                    best=ledger.best,
-                    since_best=ledger.since_best,
-                )
-            )
-        return self.reason is not None
-
-    def _exhausted(self) -> str | None:
-        ledger = self.cursor.fold.ledger
-        if self.limit is not None and len(ledger.trials) >= self.limit:
-            return f"all {self.limit} trials are done"
-        return None
-
-    def _poll(self) -> None:
-        now = time.monotonic()
-        if now - self.polled < _POLL:
-            return
-        self.polled = now
-        for callback in self.on_waiting:
-            callback.waiting(self.study)
 
     def _answer(self, message: Message) -> Decision:
         """Take a message into the log, and tell who wants to know."""
@@ -241,34 +181,12 @@ class Run:
             callback.ended(self.study, trial)
         return Decision.CONTINUE
 
-    def _judge(self, trial: Trial, message: Message) -> None:
-        """Whether the failures of this run say that the configurations are not at fault."""
-        if trial.state is TrialState.WAITING:
-            return  # it will be run again
-        self.ends += 1
-        if trial.state is not TrialState.FAILED:
-            self.failure, self.worked = None, True
-            return
-        error = (trial.error or "unknown error").strip()
-        last = error.splitlines()[-1]
-        if message.wrong and not self.worked:
-            self.raising = ObjectiveError(f"trial {trial.number}: {last}")
-        elif self.ends == 1:
-            self.failure = _kind(error)
-        elif self.failure != _kind(error):
-            self.failure = None
-        if self.failure is not None and self.ends == _ALIKE:
-            self.raising = StudyAborted(
-                f"the first {self.ends} trials all failed alike, so the configurations are not at fault: "
-                f"{last}\nThe traceback of trial {trial.number}:\n{trial.error}"
-            )
-
     def _interrupted(self) -> None:
         """First Ctrl-C: start nothing more. In this process, or the second time: put running trials back."""
         first = self.reason is None
         self.reason = "interrupted"
         self.cursor.refold()
-        if not first or self.study.leaving or self.executor.slots == 1:
+        if not first or self.study.leaving or self.slots == 1:
             self._abandon("interrupted")
 
     def _abandon(self, why: str) -> None:

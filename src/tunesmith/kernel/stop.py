@@ -35,19 +35,27 @@ class StopRule(ABC):
         return _Both(self, other)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Either(StopRule):
     left: StopRule
     right: StopRule
+
+    def __repr__(self) -> str:
+        return f"{self.left!r} | {self.right!r}"
 
     def reason(self, progress: Progress) -> str | None:
         return self.left.reason(progress) or self.right.reason(progress)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Both(StopRule):
     left: StopRule
     right: StopRule
+
+    def __repr__(self) -> str:
+        return " & ".join(
+            f"({rule!r})" if isinstance(rule, _Either) else repr(rule) for rule in (self.left, self.right)
+        )
 
     def reason(self, progress: Progress) -> str | None:
         left, right = self.left.reason(progress), self.right.reason(progress)

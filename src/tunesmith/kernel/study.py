@@ -16,7 +16,7 @@ from tunesmith.kernel.trial import TrialHandle, decision, ended
 from tunesmith.kernel.view import Reading
 from tunesmith.record.assignment import Decision, Message
 from tunesmith.record.codec import dumps, loads
-from tunesmith.record.event import Created, Event, Extended, Finished, Noted, Reported
+from tunesmith.record.event import Created, Event, Extended, Finished, Halted, Noted, Reported
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
 
@@ -31,8 +31,7 @@ class Study(Reading):
     def __init__(self, cursor: Cursor) -> None:
         self.spec = cursor.spec
         self.cursor = cursor
-        self.stopping = False
-        self.leaving = False
+        self.leaving = False  # set by signal handlers: the next Ctrl-C puts running trials back
         self._handles: dict[int, TrialHandle] = {}
 
     def _read(self) -> Ledger:
@@ -223,12 +222,13 @@ class Study(Reading):
         run(self, objective, n_trials, **options)
 
     def stop(self, *, now: bool = False) -> None:
-        """End the run under way when its running trials are done; for callbacks and objectives.
+        """End all runs of this study, in whatever process, when the trials that run now are done.
 
-        `now`: a Ctrl-C that comes after this puts running trials back, as a second one would.
+        For callbacks, objectives, and other processes; `now`: running trials are put back at once. A run that
+        begins later is not held up.
         """
-        self.stopping = True
-        self.leaving = now
+        with self.cursor.lock:
+            self.cursor.append([Halted(-1, 0, now=now, at=time.time())])
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Keep a JSON value with the study."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import ObjectiveError, SettingError
+from tunesmith.kernel.loop import Loop
 from tunesmith.kernel.measure import flaw
-from tunesmith.kernel.run import Run
 from tunesmith.record.assignment import Kind, Message
-from tunesmith.record.event import CreatedBatch
+from tunesmith.record.event import CreatedBatch, Event, Finished, FinishedBatch, Released
 from tunesmith.record.trial import TrialState
 from tunesmith.space.domain import Domain
 from tunesmith.space.space import Space
 
-ArrayObjective = Callable[[dict[str, NDArray[Any]]], Any]
+ArrayObjective = Callable[[Any], Any]  # of a dict of columns
 
 
 class Batch(NamedTuple):
@@ -40,7 +41,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class BatchRun(Run):
+class BatchLoop(Loop):
     """A run that hands `size` trials at a time to an objective on arrays, in this process."""
 
     objective: ArrayObjective
@@ -57,7 +58,7 @@ class BatchRun(Run):
                     return
                 self.held = batch
                 outcome = evaluated(self.objective, self.space, batch, self.cursor.context.names)
-                self.cursor.end_batch(batch.numbers, batch.attempts, outcome.values, outcome.errors)
+                self.cursor.end_all(endings(batch, outcome, time.time()))
                 self.held = None
                 self._heard(batch, outcome)
         except KeyboardInterrupt:
@@ -100,18 +101,16 @@ class BatchRun(Run):
         for callback in self.on_ended:
             for number in batch.numbers:
                 callback.ended(self.study, trials[number])
-        for callback in self.on_waiting:
-            callback.waiting(self.study)
+        self._poll()
 
     def _abandon(self, why: str) -> None:
         if self.held is not None:
-            self.cursor.release(zip(self.held.numbers, self.held.attempts, strict=True), why)
+            claims, worker, at = zip(*self.held[:2], strict=True), self.cursor.worker, time.time()
+            self.cursor.end_all([Released(n, attempt, worker, why, at) for n, attempt in claims])
             self.held = None
 
 
-def evaluated(
-    objective: ArrayObjective, space: Space, batch: Batch, names: Sequence[str]
-) -> Outcome:
+def evaluated(objective: ArrayObjective, space: Space, batch: Batch, names: Sequence[str]) -> Outcome:
     """Call the objective, and make of what it returns, or raises, an outcome for each trial."""
     count = len(batch.numbers)
     try:
@@ -130,6 +129,19 @@ def evaluated(
     return Outcome(values, errors)
 
 
+def endings(batch: Batch, outcome: Outcome, at: float) -> list[Event]:
+    """The events that end a batch: one, when its trials were claimed by one."""
+    values, errors = outcome.values, outcome.errors
+    if isinstance(batch.numbers, range):
+        return [FinishedBatch(batch.numbers[0], 1, len(batch.numbers), values, errors, at)]
+    events: list[Event] = []
+    for number, attempt, row in zip(batch.numbers, batch.attempts, zip(*values, strict=True), strict=True):
+        error = errors.get(str(number))
+        state = TrialState.COMPLETE if error is None else TrialState.FAILED
+        events.append(Finished(number, attempt, state, row if error is None else None, error, at=at))
+    return events
+
+
 def _failed(batch: Batch, error: str, objectives: int, wrong: bool = False) -> Outcome:
     nothing = array("d", [np.nan]) * len(batch.numbers)
     return Outcome((nothing,) * objectives, {str(number): error for number in batch.numbers}, wrong)
@@ -141,7 +153,7 @@ def _columns(result: Any, names: Sequence[str], count: int) -> tuple[array[float
         missing = [name for name in names if name not in result]
         if missing:
             raise ObjectiveError(
-                f"the objective on arrays must return {missing[0]!r}: it returned {', '.join(map(repr, result))}"
+                f"the objective on arrays must return {missing[0]!r}, got {', '.join(map(repr, result))}"
             )
         columns = [result[name] for name in names]
     elif len(names) == 1:
@@ -200,20 +212,18 @@ def _array(domain: Domain, values: Sequence[Any]) -> NDArray[Any]:
     return objects
 
 
-def check_vectorized(space: Space | None, size: Any, learns: bool, **others: Any) -> None:
-    """Raise for what an objective on arrays cannot be combined with, before anything is written."""
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise SettingError(f"vectorized must be a whole number of trials to run in one call, got {size!r}")
+def check_arrays(space: Space | None, reports: bool) -> Space:
+    """The declared space; raises for what an objective on arrays cannot be combined with.
+
+    `reports`: whether the scheduler goes by what trials report on their way.
+    """
     if space is None:
         raise SettingError(
             "an objective on arrays needs a declared space: give space=, or leave vectorized= out"
         )
-    if learns:
+    if reports:
         raise SettingError(
-            "an objective on arrays reports nothing on its way, which this scheduler needs: use scheduler='none'"
+            "an objective on arrays reports nothing on its way, and this scheduler goes by reports: use "
+            "scheduler='none'"
         )
-    for name, (value, default) in others.items():
-        if value != default:
-            raise SettingError(
-                f"vectorized={size} runs all its trials in this process in one call: leave {name}={value!r} out"
-            )
+    return space

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith import _optional
-from tunesmith.errors import NoTrial
+from tunesmith.errors import NoTrial, SettingError
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
 from tunesmith.record.trial import Trial, TrialState
+
+OWN = "tunesmith:"  # notes whose keys begin so are Tunesmith's: how a study was started, say
 
 
 class Reading(ABC):
@@ -63,10 +65,30 @@ class Reading(ABC):
         """The Pareto front: feasible complete trials that no other one is better than in every objective."""
         return pareto(self._read())
 
+    def importances(self, objective: str | None = None) -> dict[str, float]:
+        """How much each parameter decides whether a trial is among the best: shares by name, largest first.
+
+        PED-ANOVA (Watanabe, Bansal and Hutter 2023, arXiv 2304.10255), less what chance alone would give.
+        Empty with too few trials; all 0 while no parameter stands out from chance. `objective`: by its
+        name, where there are several. Raises SettingError without or for a wrong one.
+        """
+        from tunesmith.analysis.importance import importances
+
+        ledger = self._read()
+        names = [o.name for o in ledger.problem.objectives]
+        if objective is None and len(names) == 1:
+            objective = names[0]
+        if objective not in names:
+            raise SettingError(
+                f"importances are of one objective: give objective= as one of {names}, got {objective!r}"
+            )
+        return importances(ledger.trials, ledger.space, names.index(objective))
+
     @property
     def user_attrs(self) -> dict[str, Any]:
         """What `set_user_attr` has kept with the study."""
-        return dict(self._read().notes)
+        notes = self._read().notes
+        return {key: value for key, value in notes.items() if not key.startswith(OWN)}
 
     def to_pandas(self) -> Any:
         """One row a trial: number, state, value (or values.<objective>), params.<name>, times, attributes.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import GeneratorType
 from typing import Any
 
-from tunesmith.errors import ObjectiveError, SpaceError
+from tunesmith.errors import ObjectiveError, SpaceError, TrialFailed
 from tunesmith.execute._base import Send
 from tunesmith.kernel.measure import flaw, measured
 from tunesmith.kernel.trial import (
@@ -61,6 +61,8 @@ class Worker:
             return self._halted(handle)
         except (ObjectiveError, SpaceError) as error:
             return ended(handle, TrialState.FAILED, error=str(error), wrong=True)
+        except TrialFailed as failure:
+            return ended(handle, TrialState.FAILED, error=str(failure))._replace(died=failure.died)
         except SystemExit as error:
             return ended(handle, TrialState.FAILED, error=f"the objective called sys.exit({error.code!r})")
         except Exception as error:  # noqa: BLE001 - whatever an objective raises fails its trial, and no more

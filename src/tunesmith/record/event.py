@@ -192,16 +192,25 @@ class FinishedBatch(NamedTuple):
     at: float = 0.0
 
 
+class Halted(NamedTuple):
+    """The runs under way were told to end (`study.stop()`); `now`: running trials are put back. No trial."""
+
+    number: int
+    attempt: int
+    now: bool = False
+    at: float = 0.0
+
+
 Batch = CreatedBatch | FinishedBatch
 BATCHES = (CreatedBatch, FinishedBatch)
 Single = (
     Created | Claimed | Suggested | Reported | Checkpointed | Paused | Resumed | Released | Finished | Noted
-    | Extended
+    | Extended | Halted
 )  # fmt: skip
 Event = Single | Batch
 EVENTS: tuple[type[Event], ...] = (
     Created, Claimed, Suggested, Reported, Checkpointed, Paused, Resumed, Released, Finished, Noted, Extended,
-    CreatedBatch, FinishedBatch,
+    Halted, CreatedBatch, FinishedBatch,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from tunesmith.record.event import (
     Extended,
     Finished,
     FinishedBatch,
+    Halted,
     Noted,
     Paused,
     Released,
@@ -45,7 +46,8 @@ class Ledger:
 
     __slots__ = (
         "_best_rank", "_closed", "_open", "best", "checkpoints", "chosen", "domains", "finished", "fixed",
-        "n_trials", "notes", "paused", "position", "problem", "running", "signs", "since_best", "space", "states",
+        "halt_now", "halted", "n_trials", "notes", "paused", "position", "problem", "running", "signs",
+        "since_best", "space", "states",
         "trials", "waiting",
     )  # fmt: skip
 
@@ -75,6 +77,8 @@ class Ledger:
         self.notes: dict[str, Any] = {}
         self.checkpoints: dict[int, Checkpointed] = {}
         self.n_trials = problem.n_trials
+        self.halted = 0  # where in the log runs were last told to end
+        self.halt_now = 0  # and where without waiting for running trials
 
     @property
     def pending(self) -> tuple[Trial, ...]:
@@ -281,6 +285,11 @@ class Ledger:
     def _extended(self, event: Extended, _: None) -> None:
         self.n_trials = event.n_trials
 
+    def _halted(self, event: Halted, _: None) -> None:
+        self.halted = self.position
+        if event.now:
+            self.halt_now = self.position
+
     def _losses(self, values: tuple[float, ...]) -> tuple[float, ...]:
         signs = self.signs
         if len(signs) == 1:
@@ -300,4 +309,5 @@ _HANDLERS: Mapping[type[Single], Callable[[Ledger, Any, Any], Trial | None]] = {
     Finished: Ledger._finished,
     Noted: Ledger._noted,
     Extended: Ledger._extended,
+    Halted: Ledger._halted,
 }

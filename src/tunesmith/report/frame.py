@@ -3,72 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from tunesmith.report.snapshot import Best, Row, Snapshot
-from tunesmith.report.spark import sparkline
-from tunesmith.report.words import clip, clock, number, params_line, plural
+from tunesmith.report.pieces import Line, Piece, joined, plain, size
+from tunesmith.report.rows import rows
+from tunesmith.report.snapshot import Best, Front, Snapshot
+from tunesmith.report.spark import BLOCKS, sparkline
+from tunesmith.report.words import cells, clip, clock, number, pad, params_line, plural, safe
 
+__all__ = ["ascii_only", "frame", "plain"]
 
-class Piece(NamedTuple):
-    """A stretch of text in one style (a rich style name)."""
+_BAR = (10, 60)  # the shortest bar worth drawing, and the longest
+_PARAMS = 18  # the narrowest room for parameters
+_TREND = 24
+_PANEL = 32  # columns of the panel of importances
+_PANEL_FROM = 100  # columns of the terminal at which rows and panel have room beside each other
+_NAMES = 12  # columns of a parameter's name in the panel
+_GAP = "   "  # between rows and panel
+_IMPORTANCE = "importance so far"
 
-    text: str
-    style: str = ""
-
-
-Line = list[Piece]
-_BAR = 10  # the shortest bar worth drawing
-_PARAMS = 18  # the narrowest column of parameters
-_CURVES = (12, 24)  # the narrowest and the widest curve
+_ASCII = str.maketrans(
+    {"━": "=", "╸": ">", "─": "-", "█": "#", "…": "~", "↑": "^", "↓": "v", "±": "+", "·": "-"}
+    | dict(zip(BLOCKS, "_.-:=+*#", strict=True))
+)
 
 
 def frame(snapshot: Snapshot, width: int, height: int = 24) -> list[Line]:
-    """The view, `width` characters at most and no line wrapped; rows that do not fit are counted."""
+    """The view, `width` columns at most and no line wrapped; rows that do not fit are counted."""
     lines = [_header(snapshot, width)]
     if snapshot.best is not None:
-        lines.append(_best(snapshot.best, width))
-    room = max(1, height - len(lines) - 3)
-    shown = snapshot.rows[:room]
-    if shown:
-        lines += _rows(shown, width)
-    if len(snapshot.rows) > room:
-        lines.append([Piece(f"… and {len(snapshot.rows) - room} more", "dim")])
+        lines.append(_best(snapshot, snapshot.best, width))
+    elif snapshot.front is not None:
+        lines += _front(snapshot.front, width)
+    panel = width >= _PANEL_FROM and bool(snapshot.rows) and snapshot.importances is not None
+    foot = [] if panel else _importance_line(snapshot, width)
     if snapshot.note:
-        lines.append([Piece(clip(snapshot.note, width), "yellow")])
-    return lines
+        foot.append([Piece(clip(safe(snapshot.note), width), "yellow")])
+    room = max(1, height - len(lines) - len(foot) - 3)
+    shown = snapshot.rows[:room]
+    table = rows(snapshot, shown, width - _PANEL - len(_GAP) if panel else width) if shown else []
+    if len(snapshot.rows) > room:
+        table.append([Piece(f"… and {len(snapshot.rows) - room} more", "dim")])
+    return [*lines, *(_beside(table, _panel(snapshot), height - len(lines)) if panel else table), *foot]
 
 
-def plain(lines: Sequence[Line]) -> list[str]:
-    """The lines without their styles."""
-    return ["".join(piece.text for piece in line) for line in lines]
+def ascii_only(text: str) -> str:
+    """`text` for a terminal that knows ASCII only: what this view draws has a likeness, the rest is `?`."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
 def _header(snapshot: Snapshot, width: int) -> Line:
-    """`study demo ━━━━━╸━━━━ 23/48  ETA 0:42  2 running  1 failed  3 stopped`; narrow, the end goes."""
-    count = f"{snapshot.done}/{snapshot.total}" if snapshot.total else plural(snapshot.done, "trial")
-    name = clip(snapshot.name, min(max(8, width // 3), max(0, width - len(count) - 2)))
-    extras = [Piece("ETA " + (clock(snapshot.eta) if snapshot.eta is not None else "-:--"), "cyan")]
-    if not snapshot.total:
-        extras = []
-    if snapshot.failed:
-        extras.append(Piece(f"{snapshot.failed} failed", "red"))
-    if snapshot.stopped:
-        extras.append(Piece(f"{snapshot.stopped} stopped", "yellow"))
-    if snapshot.paused:
-        extras.append(Piece(f"{snapshot.paused} paused", "dim"))
-    extras.append(Piece(f"{len(snapshot.rows)} running", "dim"))
-    fixed = len(name) + 2 + len(count)
-    while extras and fixed + sum(len(e.text) + 2 for e in extras) + _BAR > width:
+    """`digits ━━━━━╸━━━━ 23/48  ETA 0:42  2 running  1 failed`; where it is narrow, the end goes."""
+    total = snapshot.total
+    count = f"{snapshot.done}/{total}" if total else plural(snapshot.done, "trial")
+    name = clip(safe(snapshot.name), min(max(8, width // 3), max(0, width - len(count) - 2)))
+    extras = _extras(snapshot)
+    fixed = cells(name) + len(count) + 2
+    while extras and fixed + sum(len(e.text) + 2 for e in extras) + (_BAR[0] if total else 0) > width:
         extras.pop()
     line = [Piece(name, "bold"), Piece(" ")]
-    if snapshot.total:
+    if total:
         room = width - fixed - sum(len(e.text) + 2 for e in extras)
-        line += [*_bar(snapshot.done / snapshot.total, min(room, 60)), Piece(" ")]
-    line.append(Piece(count, "bold"))
+        line += [*_bar(snapshot.done / total, min(room, _BAR[1])), Piece(" ")]
+    line.append(Piece(clip(count, width - size(line)), "bold"))
     for extra in extras:
         line += [Piece("  "), extra]
     return line
+
+
+def _extras(snapshot: Snapshot) -> list[Piece]:
+    """What is counted beside the bar, the most telling first."""
+    extras = []
+    if snapshot.total and snapshot.done < snapshot.total:
+        extras.append(Piece("ETA " + (clock(snapshot.eta) if snapshot.eta is not None else "-:--"), "cyan"))
+    counts = (
+        (snapshot.running, "running", "dim"),
+        (snapshot.failed, "failed", "red"),
+        (snapshot.stopped, "stopped", "yellow"),
+        (snapshot.infeasible, "infeasible", "yellow"),
+        (snapshot.paused, "paused", "dim"),
+        (snapshot.waiting, "waiting", "dim"),
+    )
+    return extras + [Piece(f"{n} {what}", style) for n, what, style in counts if n or what == "running"]
 
 
 def _bar(share: float, width: int) -> Line:
@@ -76,71 +91,110 @@ def _bar(share: float, width: int) -> Line:
         return []
     halves = round(2 * width * min(1.0, share))
     full = "━" * (halves // 2) + ("╸" if halves % 2 else "")
-    return [Piece(full, "green"), Piece("━" * (width - len(full)), "bright_black")]
+    return [Piece(full, "green"), Piece("─" * (width - len(full)), "bright_black")]
 
 
-def _best(best: Best, width: int) -> Line:
-    """`best 0.9871  ▁▁▂▂▅▅▆▇  trial #42, 12 trials ago  lr=0.1 …`; the parameters where there is room."""
+def _best(snapshot: Snapshot, best: Best, width: int) -> Line:
+    """`best acc ↑ 0.9871  ▁▁▂▂▅▅▆▇  trial #42, 12 trials ago (0:31)  lr=0.1 …`, as far as there is room."""
+    goal = clip(safe(snapshot.objective), max(6, width // 5)) + (" ↓ " if snapshot.lower else " ↑ ")
+    value = number(best.value)
+    line = [
+        Piece("best "),
+        Piece(goal, "dim"),
+        Piece(clip(value, max(1, width - 5 - cells(goal))), "bold green"),
+    ]
+    if not best.feasible:
+        line.append(Piece("  infeasible", "yellow"))
     ago = "just now" if not best.ago else f"{plural(best.ago, 'trial')} ago"
-    value, told = number(best.value), f"trial #{best.number}, {ago}"
-    room = width - len("best ") - len(value) - len(told) - 4
-    spark = sparkline(best.trend, min(room, 30 if width >= 100 else 24))
-    line = [Piece("best "), Piece(value, "bold green"), Piece("  "), Piece(spark, "green")]
-    line += [Piece("  " if spark else ""), Piece(clip(told, width - len(value) - 7), "dim")]
-    left = width - sum(len(piece.text) for piece in line) - 2
+    told = f"trial #{best.number}, {ago}"
+    if best.age is not None and best.ago:
+        told += f" ({clock(best.age)})"
+    if size(line) + 2 + len(told) > width:
+        told = f"#{best.number}"
+    room = width - size(line) - 2 - len(told) - 2
+    spark = sparkline(best.trend, min(room, _TREND)) if len(best.trend) > 1 else ""
+    tail = [Piece(spark, "green"), Piece(told, "dim")]
+    left = width - size(joined([line, *([piece] for piece in tail if piece.text)])) - 2
     if left >= _PARAMS:
-        line += [Piece("  "), Piece(clip(params_line(best.params), left), "dim")]
-    return line
+        tail.append(Piece(clip(params_line(best.params), left), "dim"))
+    return _fitting(joined([line, *([piece] for piece in tail if piece.text)]), width)
 
 
-def _rows(rows: Sequence[Row], width: int) -> list[Line]:
-    steps = [_step(row) for row in rows]
-    lasts = [number(row.curve[-1]) if row.curve else "-" for row in rows]
-    ages = [clock(row.age) for row in rows]
-    columns = {"trial": [f"#{row.number}" for row in rows], "params": [""] * len(rows)}
-    if any(row.curve for row in rows):
-        columns |= {"step": steps, "last": lasts, "curve": [""] * len(rows)}
-    columns["age"] = ages
-    wanted = max(len(params_line(row.params)) for row in rows)
-    sizes = _sizes(columns, width, wanted)
-    if "params" in sizes:
-        columns["params"] = [clip(params_line(row.params), sizes["params"]) for row in rows]
-    if "curve" in sizes:
-        columns["curve"] = [sparkline(row.curve, sizes["curve"]) for row in rows]
-    lines = [_line(sizes, {name: name for name in sizes}, "dim")]
-    return lines + [_line(sizes, {name: columns[name][i] for name in sizes}, "") for i in range(len(rows))]
+def _front(front: Front, width: int) -> list[Line]:
+    """`front 7 trials  ▁▂▅▇  hypervolume 83 %, grew 3 trials ago`, and the values that it spans."""
+    first = [Piece("front "), Piece(plural(front.size, "trial"), "bold green")]
+    grew = "grew just now" if not front.ago else f"grew {plural(front.ago, 'trial')} ago"
+    told = grew if front.share is None else f"hypervolume {100 * front.share:.0f} %, {grew}"
+    room = width - size(first) - len(told) - 4
+    spark = sparkline(front.trend, min(room, _TREND)) if len(front.trend) > 1 else ""
+    tail = [[Piece(spark, "green")]] if spark else []
+    spans = "  ".join(
+        f"{clip(safe(name), 16)} {number(low)} to {number(high)}" for name, low, high in front.spans
+    )
+    whole = joined([first, *tail, [Piece(told, "dim")]])
+    return [_fitting(whole, width), [Piece(clip(spans, width), "dim")]]
 
 
-def _sizes(columns: dict[str, list[str]], width: int, wanted: int) -> dict[str, int]:
-    """Column widths that fit; a narrow terminal loses the curve first, then step, then parameters.
-
-    The parameters get what is left, up to the `wanted` width.
-    """
-    sizes = {name: max(len(name), *map(len, cells)) for name, cells in columns.items()}
-    sizes["params"] = _PARAMS
-    if "curve" in sizes:
-        sizes["curve"] = min(_CURVES[1], max(_CURVES[0], width // 6))
-    for dropped in ("curve", "step", "params", "last", "age"):
-        if sum(sizes.values()) + 2 * (len(sizes) - 1) <= width:
+def _importance_line(snapshot: Snapshot, width: int) -> list[Line]:
+    """`importance so far  lr 61 %  dropout 22 %`; nothing while nothing can be said."""
+    if not snapshot.importances:
+        return []
+    label = _IMPORTANCE if width >= 60 else "importance"
+    line = [Piece(label, "dim")]
+    for name, share in snapshot.importances:
+        told = f"{clip(safe(name), 16)} {_percent(share)}"
+        if share < 0.005 or size(line) + 2 + cells(told) > width:
             break
-        sizes.pop(dropped, None)
-    if "params" in sizes:
-        left = width - sum(sizes.values()) - 2 * (len(sizes) - 1)
-        sizes["params"] = min(_PARAMS + left, max(_PARAMS, wanted))
-    return sizes
+        line += [Piece("  "), Piece(told, "cyan")]
+    return [line] if len(line) > 1 else []
 
 
-def _line(sizes: dict[str, int], cells: dict[str, str], style: str) -> Line:
-    styles = {"trial": "bold", "curve": "green", "age": "dim", "params": "cyan"} if not style else {}
-    line: Line = []
-    for name, size in sizes.items():
-        text = cells[name]
-        padded = text.ljust(size) if name in ("trial", "params", "curve") else text.rjust(size)
-        line += [Piece("  " if line else ""), Piece(padded, styles.get(name, style))]
-    return line
+def _panel(snapshot: Snapshot) -> list[Line]:
+    """The importances as bars, below their title."""
+    lines = [[Piece(_IMPORTANCE, "dim")]]
+    shares = snapshot.importances or ()
+    if not shares:
+        lines.append([Piece("no parameter stands out yet", "dim")])
+    longest = min(_NAMES, max((cells(safe(name)) for name, _ in shares), default=0))
+    room = _PANEL - longest - 6
+    for name, share in shares:
+        if share >= 0.005:
+            bar = pad("█" * max(1, round(room * share)), room)
+            percent = Piece(_percent(share).rjust(5))
+            lines.append(
+                [Piece(pad(safe(name), longest), "cyan"), Piece(" "), Piece(bar, "magenta"), percent]
+            )
+    return lines
 
 
-def _step(row: Row) -> str:
-    if not row.step:
-        return "-"
-    return str(row.step) if row.budget is None else f"{row.step}/{row.budget}"
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _beside(left: list[Line], right: list[Line], height: int) -> list[Line]:
+    """Two blocks next to each other, the right one straight, as far as there are lines."""
+    wide = max(size(line) for line in left)
+    count = min(max(len(left), len(right)), max(height, len(left)))
+    lines = []
+    for i in range(count):
+        line = list(left[i]) if i < len(left) else []
+        if i < len(right):
+            line += [Piece(" " * (wide - size(line)) + _GAP), *right[i]]
+        lines.append(line)
+    return lines
+
+
+def _fitting(line: Line, width: int) -> Line:
+    """The line, cut where it would be wider."""
+    found: list[Piece] = []
+    for piece in line:
+        left = width - size(found)
+        if left <= 0:
+            break
+        found.append(Piece(clip(piece.text, left), piece.style))
+    return found
+
+
+def texts(lines: Sequence[Line]) -> str:
+    """The lines as one text."""
+    return "\n".join(plain(lines))

@@ -6,28 +6,40 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO, TextIO
 
 
 class Funnel:
-    """While open, file descriptors 1 and 2 lead into a pipe, and `say` gets each line that comes out.
+    """While open, those of file descriptors 1 and 2 that are a terminal lead into a pipe, and `say` gets each
+    line that comes out.
 
     Worker processes inherit them, so that what they print appears above a live view and not in its midst.
     `terminal` is where the view itself is to be drawn.
     """
 
-    def __init__(self) -> None:
-        self._kept = (os.dup(1), os.dup(2))
-        self.terminal: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+    def __init__(self, numbers: Sequence[int], view: int, encoding: str) -> None:
+        self._kept = {number: os.dup(number) for number in numbers}
+        self.terminal: IO[str] = os.fdopen(os.dup(view), "w", encoding=encoding, errors="replace")
         self._reader: threading.Thread | None = None
+
+    @classmethod
+    def of(cls, file: TextIO) -> Funnel | None:
+        """A funnel around a view on `file`; None when that is not this process's own terminal."""
+        try:
+            if file not in (sys.stdout, sys.stderr) or file.fileno() not in (1, 2):
+                return None
+            numbers = [number for number in (1, 2) if os.isatty(number)]
+            return cls(numbers, file.fileno(), file.encoding or "utf-8") if numbers else None
+        except (OSError, ValueError, AttributeError):
+            return None
 
     def open(self, say: Callable[[str], None]) -> None:
         """Begin."""
         _flush()
         source, sink = os.pipe()
-        os.dup2(sink, 1)
-        os.dup2(sink, 2)
+        for number in self._kept:
+            os.dup2(sink, number)
         os.close(sink)
         self._reader = threading.Thread(
             target=_read, args=(source, say), name="tunesmith-output", daemon=True
@@ -35,9 +47,9 @@ class Funnel:
         self._reader.start()
 
     def close(self) -> None:
-        """Give both descriptors back; lines of workers that still run are passed on as they come."""
+        """Give the descriptors back; lines of workers that still run are passed on as they come."""
         _flush()
-        for number, kept in enumerate(self._kept, start=1):
+        for number, kept in self._kept.items():
             os.dup2(kept, number)
             os.close(kept)
         if self._reader is not None:
@@ -57,11 +69,3 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
-
-
-def possible(file: TextIO) -> bool:
-    """Whether `file` is this process's own standard output, on descriptor 1."""
-    try:
-        return file is sys.stdout and sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
-    except (OSError, ValueError, AttributeError):
-        return False

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 import statistics
 from collections.abc import Sequence
 
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
-from tunesmith.report.words import number, params_python, place, plural, seconds, values
+from tunesmith.report.words import cause, number, params_python, place, plural, safe, seconds, values
 from tunesmith.store._base import Store
 
+_DEFAULT = "tunesmith.db"  # where commands look for studies by themselves
 _ORDER = (
     TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED,
     TrialState.RUNNING, TrialState.PAUSED, TrialState.WAITING,
@@ -28,11 +32,29 @@ def summary(
         lines += [params_python(ledger.best.params), ""]
     lines.append(f"{states(ledger)}{usual(ledger.trials)}")
     if store is not None:
-        lines.append(f"study {name!r} is in {place(store)}")
+        lines.append(f"study {name!r} is in {safe(place(store))}")
     if steps:
         size = max(len(purpose) for _, purpose in steps)
-        lines += ["", "next", *(f"  {purpose.ljust(size)}   {command}" for command, purpose in steps)]
+        lines += ["", "next", *(f"  {purpose.ljust(size)}   {safe(command)}" for command, purpose in steps)]
     return lines
+
+
+def next_steps(name: str, store: Store) -> list[tuple[str, str]]:
+    """Two commands that go on from here, each with its purpose; none for a study that is not kept."""
+    path = getattr(store, "path", None)
+    if path is None:
+        return []
+    where = place(store)
+    default = where == _DEFAULT and not os.environ.get("TUNESMITH_STORAGE")
+    option = [] if default else ["--storage", where]
+    return [
+        (shlex.join(["tunesmith", "show", name, *option]), "look again"),
+        (shlex.join(["tunesmith", "export", name, *option, "-o", f"{_file_name(name)}.csv"]), "all trials"),
+    ]
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".-") or "trials"
 
 
 def verdict(ledger: Ledger) -> list[str]:
@@ -77,7 +99,7 @@ def _front(ledger: Ledger) -> list[str]:
     front = pareto(ledger)
     if not front:
         return [_nothing(ledger)]
-    names = ", ".join(objective.name for objective in ledger.problem.objectives)
+    names = ", ".join(safe(objective.name) for objective in ledger.problem.objectives)
     lines = [f"{plural(len(front), 'trial')} on the Pareto front ({names}):"]
     lines += [f"  #{trial.number}  {values(trial.values)}" for trial in front[:10]]
     if len(front) > 10:
@@ -89,8 +111,7 @@ def _nothing(ledger: Ledger) -> str:
     failed = [trial for trial in ledger.trials if trial.state is TrialState.FAILED]
     if not failed:
         return "no trial is complete yet"
-    last = (failed[-1].error or "unknown").strip().splitlines()[-1]
-    return f"no trial is complete: {len(failed)} failed, the last with: {last}"
+    return f"no trial is complete: {len(failed)} failed, the last with: {cause(failed[-1].error)}"
 
 
 def _infeasible(trial: Trial) -> str:

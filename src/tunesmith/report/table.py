@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.report.words import clip
+from tunesmith.report.words import cells, pad, safe
 
 _GAP = "  "
 _LEAST = 12  # what is left of the last column when it is cut
@@ -15,7 +15,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int | No
     if not rows:
         return []
     keep = len(headers)
-    sizes = [max(len(header), *(len(row[i]) for row in rows)) for i, header in enumerate(headers)]
+    headers, rows = [safe(text) for text in headers], [[safe(text) for text in row] for row in rows]
+    sizes = [max(cells(header), *(cells(row[i]) for row in rows)) for i, header in enumerate(headers)]
     if width is not None:
         while keep > 1 and _total(sizes[:keep]) > width:
             room = width - _total(sizes[: keep - 1]) - len(_GAP)
@@ -26,11 +27,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int | No
     right = [all(_numeric(row[i]) for row in rows) for i in range(keep)]
     lines = []
     for row in (headers, *rows):
-        cells = [
-            text.rjust(sizes[i]) if right[i] else clip(text, sizes[i]).ljust(sizes[i])
-            for i, text in enumerate(row[:keep])
-        ]
-        lines.append(_GAP.join(cells).rstrip())
+        padded = [pad(text, sizes[i], right=right[i]) for i, text in enumerate(row[:keep])]
+        lines.append(_GAP.join(padded).rstrip())
     return lines
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
+import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,53 @@ def number(value: float | None) -> str:
     if value == int(value) and size < 1e6:
         return f"{value:.0f}" if size >= 10 else f"{value:.1f}"
     return f"{value:.4f}" if 0.01 <= size < 100 else f"{value:.4g}"
+
+
+def safe(text: str) -> str:
+    """A user's text without what could move the cursor, change colours or turn the reading direction."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _stand_in(char) for char in text)
+
+
+def _stand_in(char: str) -> str:
+    if char.isspace():
+        return " "
+    return "" if unicodedata.category(char) == "Cf" else "?"  # joiners and direction marks just go
+
+
+def cells(text: str) -> int:
+    """How many columns a terminal needs for it: two for each wide character, none for combining marks."""
+    return len(text) if text.isascii() else sum(map(_cell, text))
+
+
+@functools.lru_cache(4096)
+def _cell(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def clip(text: str, width: int) -> str:
+    """`text` in `width` columns at most, its end marked when it was cut."""
+    if cells(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    kept, used = 0, 0
+    for char in text:
+        used += _cell(char)
+        if used > width - 1:
+            break
+        kept += 1
+    return text[:kept] + "…"
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """`text` in exactly `width` columns: cut, or filled up; `right`: moved to the right end."""
+    text = clip(text, width)
+    gap = " " * (width - cells(text))
+    return gap + text if right else text + gap
 
 
 def values(found: tuple[float, ...] | None) -> str:
@@ -54,17 +104,17 @@ def brief(value: Any) -> str:
     """A parameter's value in a few characters."""
     if isinstance(value, float):
         return f"{value:.3g}"
-    return str(value).replace("\n", " ")
+    return safe(str(value))
 
 
 def params_line(params: Mapping[str, Any]) -> str:
     """Parameters in one line: 'lr=0.001 optimizer=adam'."""
-    return " ".join(f"{name}={brief(value)}" for name, value in params.items())
+    return " ".join(f"{safe(name)}={brief(value)}" for name, value in params.items())
 
 
 def params_python(params: Mapping[str, Any], width: int = 100) -> str:
     """An assignment to paste into Python, every digit kept; on one line where that fits."""
-    items = [f"{json.dumps(name, ensure_ascii=False)}: {_literal(value)}" for name, value in params.items()]
+    items = [f"{_quoted(name)}: {_literal(value)}" for name, value in params.items()]
     line = f"params = {{{', '.join(items)}}}"
     if len(line) <= width and len(items) <= 3:
         return line
@@ -73,10 +123,29 @@ def params_python(params: Mapping[str, Any], width: int = 100) -> str:
 
 def _literal(value: Any) -> str:
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return _quoted(value)
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     return repr(value)
+
+
+def _quoted(text: str) -> str:
+    """A Python string literal, safe to print and to paste whatever the text holds."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in quoted)
+
+
+def cause(error: str | None) -> str:
+    """The line of a traceback that says what was raised: 'ValueError: too small'; of other texts, the last.
+
+    What an exception says may have several lines; the first of them, below the frames, begins with its type.
+    """
+    lines = (error or "").strip().splitlines()
+    if not lines:
+        return "unknown"
+    frames = [i for i, line in enumerate(lines) if re.match(r"  File \".*\", line \d+", line)]
+    below = lines[frames[-1] + 1 :] if frames else lines[-1:]
+    return safe(next((line for line in below if line and not line[0].isspace()), lines[-1]))
 
 
 def plural(count: int, noun: str) -> str:
@@ -94,10 +163,3 @@ def place(store: Any) -> str:
     except (OSError, ValueError):
         return str(path)
     return near if not near.startswith("..") else str(Path(path))
-
-
-def clip(text: str, width: int) -> str:
-    """`text` in `width` characters at most, its end marked when it was cut."""
-    if len(text) <= width:
-        return text
-    return text[: max(0, width - 1)] + "…" if width > 0 else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from tunesmith.record.assignment import Decision, Plan
 from tunesmith.record.problem import Problem
@@ -44,3 +44,11 @@ class Scheduler(ABC, Generic[S]):
     @abstractmethod
     def plan(self, state: S, number: int) -> Plan:
         """What to do with a free worker; a new trial would be `number`."""
+
+
+@runtime_checkable
+class Rungs(Protocol):
+    """A scheduler that decides at certain budgets only, as a view shows it."""
+
+    def budgets(self, problem: Problem) -> list[int]:
+        """These budgets, rising."""

@@ -97,6 +97,10 @@ class ASHA(Scheduler[_State]):
         limit = high if high is not None else low * eta**20
         return _State(tuple(_Rung(budget) for budget in rung_budgets(low, limit, eta)), eta)
 
+    def budgets(self, problem: Problem) -> list[int]:
+        """The budgets of the rungs."""
+        return [rung.budget for rung in self.init(problem).rungs]
+
     def tell(self, state: _State, trial: Trial) -> _State:
         if self.promotion:
             return self._tell_promotion(state, trial)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
 from tunesmith.search._base import Ask, Handles, Proposal, Searcher
+from tunesmith.space.batch import draw_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,4 @@ class RandomSearcher(Searcher[None]):
         return Proposal(ask.space.draw(ask.rng))
 
     def ask_batch(self, state: None, ask: Ask, count: int) -> NDArray[np.float64] | None:  # noqa: ARG002
-        return ask.space.draw_batch(ask.rng, count)
+        return draw_rows(ask.space, ask.rng, count)

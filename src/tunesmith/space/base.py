@@ -49,7 +49,7 @@ class Domain(ABC):
     def from_unit(self, u: float) -> Any:
         """The value at a unit value; outside [0, 1] it is that of the nearer edge."""
 
-    def from_units(self, units: NDArray[np.float64]) -> Sequence[Any]:
+    def _from_units(self, units: NDArray[np.float64]) -> Sequence[Any]:
         """`from_unit` of each of many, bit for bit."""
         return list(map(self.from_unit, units.tolist()))
 

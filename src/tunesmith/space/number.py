@@ -112,10 +112,10 @@ class Float(Domain):
             raise SpaceError("a unit value must be a number from 0 to 1, got NaN")
         return self.low if u <= 0.0 else self.high
 
-    def from_units(self, units: NDArray[np.float64]) -> Sequence[float]:
+    def _from_units(self, units: NDArray[np.float64]) -> Sequence[float]:
         """`from_unit` of each of many, bit for bit."""
         if self._grid is not None or not np.all((units > 0.0) & (units < 1.0)):
-            return Domain.from_units(self, units)
+            return Domain._from_units(self, units)
         values = self._origin + units * self._span
         if self.log:  # NumPy's exp is not everywhere that of `from_unit`
             values = np.fromiter(map(exp, values.tolist()), np.float64, len(units))

@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tunesmith._rng import Rng, uniform_rows, uniforms
+from tunesmith._rng import Rng, uniforms
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Domain
 from tunesmith.space.choice import branches_of
@@ -117,12 +114,6 @@ class Space:
             raise SpaceError(f"parameter {name!r} has no value at row {list(row)!r}: {error}") from None
         return params
 
-    def decode_columns(self, rows: NDArray[np.float64]) -> dict[str, Sequence[Any]] | None:
-        """`decode` of many rows, as a column for each parameter; None in a space with conditions."""
-        if self._plain is None:
-            return None
-        return {p.name: p.domain.from_units(rows[:, place]) for place, p in enumerate(self.dims)}
-
     def encode(self, params: Mapping[str, Any]) -> list[float]:
         """The unit row of params; NaN where inactive.
 
@@ -177,15 +168,6 @@ class Space:
             f"no feasible configuration was found in {_ATTEMPTS} draws: loosen the constraints "
             f"({', '.join(map(str, self.constraints))})"
         )
-
-    def draw_batch(self, rng: Rng, count: int) -> NDArray[np.float64] | None:
-        """`draw` of the trials from `rng.number` on, shape (count, dims); None under constraints."""
-        if self.constraints:
-            return None
-        rows = uniform_rows(rng.seed, rng.number, count, self._keys)
-        for column, domain in self._beliefs:
-            rows[:, column] = [domain.draw(u) for u in rows[:, column].tolist()]
-        return rows
 
     def _believed(self, row: list[float]) -> list[float]:
         """Uniforms turned into draws from the priors, in place."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tunesmith.errors import Conflict, LeaseLost
+from tunesmith.record.codec import same
 from tunesmith.record.event import (
     Claimed,
     Created,
@@ -40,7 +41,7 @@ class _Model:
     state: str
     attempt: int
     worker: str | None
-    last: Sequence[Event]
+    last: Sequence[Single]
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -62,6 +63,8 @@ class StoreMachine(RuleBasedStateMachine):
         """Write an event that needs a state, and expect the refusal when the trial is in another."""
         trial = self.trials.get(number)
         event = make(trial or _Model("", 1, "w1", []))
+        if trial is not None and trial.last and same(trial.last[-1], event):
+            return  # said once more, it is a success: the rule `repeat` sees to that
         if trial is None or trial.state != needs:
             with pytest.raises(LeaseLost if trial is None and lost is LeaseLost else (LeaseLost, Conflict)):
                 self.store.append(self.study, [event])

@@ -1,0 +1,22 @@
+"""`python -m benchmarks.child SPEC`: one measurement in a fresh process, its figures as a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+
+
+def main() -> int:
+    spec = json.loads(sys.argv[1])
+    from benchmarks.measures import MEASURES
+
+    figures = MEASURES[spec.pop("measure")](**spec)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    figures["spent"] = sum(one.ru_utime + one.ru_stime for one in used)
+    sys.stdout.write("\n" + json.dumps(figures) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

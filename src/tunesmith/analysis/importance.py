@@ -1,0 +1,119 @@
+"""How much each parameter decides whether a trial is among the best: PED-ANOVA.
+
+Watanabe, Bansal and Hutter (IJCAI 2023, arXiv 2304.10255), with D^gamma' the best share gamma' of the trials
+D. The variance of the marginal of the indicator "is in D^gamma'" over parameter d has the closed form
+
+    v_d = gamma'^2 * E_{x ~ p_d(.|D)} [ (p_d(x|D^gamma') / p_d(x|D) - 1)^2 ],                    (1)
+
+gamma'^2 times the Pearson divergence of two one-dimensional densities (section 3 of the paper, with the
+whole study as its region, gamma = 1); importances are the v_d as shares of their sum. Densities are kernel
+estimates on cells of the unit interval; both use one kernel K, of Scott's bandwidth for the best trials.
+
+Added here: chance alone makes (1) positive, the more the fewer trials. Were D^gamma' any n' of the n trials,
+drawn without replacement, then (1) would be, on average,
+
+    gamma'^2 * (n - n') / (n' (n - 1)) * sum_c ( E_D[K(c, x)^2] - p(c)^2 ) / p(c),                (2)
+
+which is taken off; and nothing is claimed as long as no parameter stands out by `_CLEAR` standard deviations.
+A searcher that has found the good region makes all its trials alike: where the best tenth does not stand out,
+the best third is compared, which shows what told the good region from the bad one. A conditional parameter is
+judged by the trials in which it is active, and weighs as much as their share of all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.record.history import unit_row
+from tunesmith.record.trial import Trial, TrialState
+from tunesmith.space.domain import Domain
+from tunesmith.space.space import Space
+
+Floats = NDArray[np.float64]
+
+ENOUGH = 30
+"""With fewer trials nothing is said."""
+
+_TARGETS = (0.1, 0.35)  # gamma' of the paper; the second where the first tells nothing
+_LEAST = 8  # of the best trials: fewer make no density
+_CELLS = 32
+_CLEAR = 3.0  # standard deviations above chance at which a parameter stands out
+
+
+def importances(trials: Sequence[Trial], space: Space, objective: int = 0) -> dict[str, float]:
+    """Each parameter's share in what makes a trial one of the best, largest first; the shares sum to 1.
+
+    Trials that failed teach nothing; one that a scheduler has stopped or paused ranks behind the complete
+    ones, by how far it came. A parameter that was active in fewer than `ENOUGH` trials, or has one value
+    only, is left out; with fewer trials in all the answer is empty. All shares are 0 when none can be told
+    from chance. `objective`: the index of the one that says what is best. O(trials * parameters).
+    """
+    known = [trial for trial in trials if _teaches(trial, objective)]
+    if len(known) < ENOUGH:
+        return {}
+    known.sort(key=lambda trial: _order(trial, objective))
+    units = np.array([unit_row(space, trial.params) for trial in known], dtype=np.float64)
+    columns = {p.name: (p.domain, units[:, i]) for i, p in enumerate(space.dims) if p.domain.cardinality != 1}
+    judged = {name: (domain, units[~np.isnan(units)]) for name, (domain, units) in columns.items()}
+    judged = {name: found for name, found in judged.items() if len(found[1]) >= ENOUGH}
+    shares = dict.fromkeys(judged, 0.0)
+    for target in _TARGETS:
+        found = {name: _variance(units, domain, target) for name, (domain, units) in judged.items()}
+        if any(deviations > _CLEAR for _, deviations in found.values()):
+            sizes = {name: max(0.0, v) * len(judged[name][1]) for name, (v, _) in found.items()}
+            shares = {name: size / sum(sizes.values()) for name, size in sizes.items()}
+            break
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def _teaches(trial: Trial, objective: int) -> bool:
+    seen = trial.state in (TrialState.COMPLETE, TrialState.STOPPED, TrialState.PAUSED)
+    return seen and trial.losses is not None and math.isfinite(trial.losses[objective])
+
+
+def _order(trial: Trial, objective: int) -> tuple[float, bool, int, float]:
+    """Best first: a scheduler lets a trial go further because it was better."""
+    whole = trial.state is TrialState.COMPLETE
+    loss = trial.losses[objective] if trial.losses else math.inf
+    return (trial.violation, not whole, 0 if whole else -trial.step, loss)
+
+
+def _variance(units: Floats, domain: Domain, target: float) -> tuple[float, float]:
+    """v_d of (1) less what chance makes of it, (2), and that in standard deviations of chance.
+
+    `units` of one parameter, those of the best trial first; `target` is gamma'.
+    """
+    count = len(units)
+    best = max(math.ceil(target * count), _LEAST)
+    cells, kernel = _smoother(units, domain, best)
+    size = len(kernel)
+    everywhere = np.bincount(cells, minlength=size) / count
+    density = kernel @ everywhere
+    above = kernel @ (np.bincount(cells[:best], minlength=size) / best)
+    divergence = float(np.sum((above - density) ** 2 / density))
+    # By chance, (above - density) / sqrt(density) has this covariance; the trace is the sum in (2), and a sum
+    # of squares of normal variables has twice the squared Frobenius norm as its variance.
+    scatter = (kernel * everywhere) @ kernel.T - np.outer(density, density)
+    scatter *= (count - best) / (best * (count - 1)) / np.sqrt(np.outer(density, density))
+    excess = divergence - float(np.trace(scatter))
+    spread = math.sqrt(2.0 * float(np.sum(scatter**2)))
+    return (best / count) ** 2 * excess, excess / spread if spread > 0 else 0.0
+
+
+def _smoother(units: Floats, domain: Domain, best: int) -> tuple[NDArray[np.intp], Floats]:
+    """The cell of each unit value, and the kernel K: column c is what a trial in cell c adds to each cell."""
+    few = domain.cardinality is not None and domain.cardinality <= _CELLS
+    if few:
+        places, cells = np.unique(units, return_inverse=True)
+    else:
+        places = (np.arange(_CELLS) + 0.5) / _CELLS
+        cells = np.minimum((units * _CELLS).astype(np.intp), _CELLS - 1)
+    if not (domain.numeric or domain.ordered):
+        return cells, np.eye(len(places))
+    width = max(1.06 * float(units[:best].std()) * best**-0.2, 0.5 / _CELLS)  # Scott's rule
+    kernel = np.exp(-0.5 * ((places[:, None] - places[None, :]) / width) ** 2) + 1e-9
+    return cells, kernel / kernel.sum(axis=0)
