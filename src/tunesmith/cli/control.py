@@ -30,7 +30,9 @@ def stop(name: str | None, now: bool, storage: str) -> None:
     if not running:
         click.echo(f"{study.name}: no trial is running; a run that is about to start one ends")
     elif now:
-        click.echo(f"{study.name}: {plural(running, 'running trial')} put back, no more will be started")
+        click.echo(
+            f"{study.name}: {plural(running, 'running trial')} will be put back, no more will be started"
+        )
     else:
         click.echo(f"{study.name}: {plural(running, 'running trial')} will finish, no more will be started")
 

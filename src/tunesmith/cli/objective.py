@@ -30,8 +30,8 @@ def find(text: str) -> Target:
     place, separator, name = text.rpartition(":")
     if not separator or not place or not name:
         raise ObjectiveError(
-            f"{text!r} names no objective: write file.py:function, or package.module:function; a program comes "
-            "after --, as in tunesmith run --maximize acc -- python train.py"
+            f"{text!r} names no objective: write file.py:function, or package.module:function; a program "
+            "comes after --, as in tunesmith run --maximize acc -- python train.py"
         )
     module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
     found: Any = module

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import BinaryIO
 
 from tunesmith import _script
 from tunesmith.errors import TrialFailed
@@ -29,9 +28,14 @@ class Channels:
         self._collector = collector
         self._scanner = Scanner(reading)
         self._path = reports
-        self._file: BinaryIO | None = None
+        self._offset = 0
         self._lines = Lines()
         self._events = None if events is None else tfevents.Folder(events)
+
+    @property
+    def heard(self) -> bool:
+        """Whether it has written to the report file."""
+        return self._offset > 0
 
     def printed(self, data: bytes) -> None:
         """Take output."""
@@ -53,22 +57,20 @@ class Channels:
         self.poll()
         for line in self._lines.flush().splitlines():
             self._line(line)
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _reported(self) -> None:
-        if self._file is None:
-            try:
-                self._file = self._path.open("rb")
-            except OSError:
-                return
-        for _ in range(_ROUNDS):
-            data = self._file.read(_CHUNK)
-            if not data:
-                return
-            for line in self._lines.feed(data).splitlines():
-                self._line(line)
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                for _ in range(_ROUNDS):
+                    data = file.read(_CHUNK)
+                    if not data:
+                        return
+                    self._offset += len(data)
+                    for line in self._lines.feed(data).splitlines():
+                        self._line(line)
+        except OSError:
+            return  # nothing was reported yet
 
     def _line(self, line: bytes) -> None:
         if not line.strip():

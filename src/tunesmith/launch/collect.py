@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from tunesmith.errors import TrialFailed
 from tunesmith.launch.metrics import Measurement, alike
 
-MOST_REPORTS = 10_000
+_ALL = 1000  # steps of a trial that are all reported
+_EVERY = 250  # so many reports later, only every second of the steps is, then every fourth, …
 Report = Callable[[dict[str, float], int], None]
 
 
@@ -20,7 +21,7 @@ class Collector:
     the step has already. A step is reported when all objectives of it are there. The same step with two
     values of one metric is a contradiction, and fails the trial. What comes on a channel of higher rank (the
     report file before TensorBoard before printed text) makes the metric's values on lower ones count for
-    nothing.
+    nothing. A curve of more than a thousand steps is thinned; final values are of all steps.
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,7 @@ class Collector:
     _ranks: dict[str, int] = field(default_factory=dict)
     _step: int = 0
     _explicit: bool = False
+    _skipped: int = 0
     _open: dict[str, float] = field(default_factory=dict)
 
     def take(self, found: Measurement, rank: int) -> None:
@@ -67,7 +69,14 @@ class Collector:
             self._step, self._explicit, self._open = self._step + 1, False, {}
         whole = len(self._open) == len(self.names)
         self._open.update(values)
-        if not whole and len(self._open) == len(self.names) and self.reports < MOST_REPORTS:
+        if not whole and len(self._open) == len(self.names):
+            self._whole()
+
+    def _whole(self) -> None:
+        """Report the step; of a very long curve, one of several: each report costs every reader something."""
+        self._skipped += 1
+        if self._skipped >= 1 << max(0, (self.reports - _ALL + _EVERY) // _EVERY):
+            self._skipped = 0
             self.reports += 1
             self.report(dict(self._open), self._step)
 

@@ -17,7 +17,7 @@ from tunesmith.execute import _tree
 from tunesmith.kernel.trial import TrialEnded, TrialHandle, attempt_of, files_of
 from tunesmith.launch import place, template
 from tunesmith.launch.channels import Channels
-from tunesmith.launch.collect import MOST_REPORTS, Collector
+from tunesmith.launch.collect import Collector
 from tunesmith.launch.metrics import STEPS, Reading
 from tunesmith.launch.output import Kept
 from tunesmith.launch.running import Running
@@ -25,6 +25,7 @@ from tunesmith.launch.running import Running
 _POLL = 0.05
 _AFTERWARDS = 1.0  # seconds that what a program leaves behind has to end, when it has ended itself
 _SHOWN = 20
+_FIRST_QUESTION = 0.5  # seconds for a program that reports, but has not asked yet whether it should stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +164,6 @@ class _Attempt:
                 running.end(program.grace)
             out.close()
             err.close()
-        if self._collector.reports >= MOST_REPORTS:
-            self._trial.set_user_attr("reports_kept", MOST_REPORTS)
         return {**self._collector.others, **result}
 
     def _watch(self, running: Running) -> None:
@@ -185,12 +184,18 @@ class _Attempt:
 
     def _let_end(self, running: Running | None) -> None:
         """The scheduler wants no more: a program that asks `should_stop` has the grace to end by itself."""
-        if running is None or not self._channels.asks:
+        if running is None or not self._channels.heard:
             return
         self._files.stop.touch()
-        until = time.monotonic() + self._program.grace
-        while not running.exited and time.monotonic() < until:
+        self._collector.report = _ignore
+        now = time.monotonic()
+        patience, until = now + _FIRST_QUESTION, now + self._program.grace
+        while not running.exited and time.monotonic() < (
+            until if self._channels.asks else min(patience, until)
+        ):
             running.pump(_POLL)
+            with contextlib.suppress(TrialFailed):
+                self._channels.poll()
 
     def _environment(self) -> dict[str, str]:
         files = self._files
@@ -221,6 +226,10 @@ class _Attempt:
                     [f"the last lines of its {name}:", *(f"    {x}" for x in lines), str(failure)]
                 )
         return str(failure)
+
+
+def _ignore(values: dict[str, float], step: int) -> None:
+    """What is measured after the end is not told."""
 
 
 def _upper(name: str) -> str:

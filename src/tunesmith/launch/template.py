@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from tunesmith.launch.grammar import domain_of
 from tunesmith.space import Domain
 
 _NAME = re.compile(r"[A-Za-z_][\w.\-/]*")
+_HOLDER = "\ue000"  # of private use: in no command
+_HELD = re.compile(f"{_HOLDER}(\\d+){_HOLDER}")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 EVERY = "args"
 FACTS = ("study", "trial.number", "trial.attempt", "trial.dir", "trial.budget", "args.file", "args.json")
@@ -58,6 +61,22 @@ def parse(word: str) -> Word:
         else:
             text, place = text + char, place + 1
     return (*pieces, text) if text or not pieces else tuple(pieces)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """A command's words, cut as a shell would cut them, but for what stands in braces. Raises ValueError."""
+    kept: list[str] = []
+    flat, place = "", 0
+    while place < len(text):
+        if text[place] == "{" and text[place + 1 : place + 2] != "{":
+            end = _closing(text, place) + 1
+            flat += f"{_HOLDER}{len(kept)}{_HOLDER}"
+            kept.append(text[place:end])
+            place = end
+        else:
+            step = 2 if text[place : place + 2] == "{{" else 1
+            flat, place = flat + text[place : place + step], place + step
+    return tuple(_HELD.sub(lambda found: kept[int(found[1])], word) for word in shlex.split(flat))
 
 
 def _closing(word: str, start: int) -> int:

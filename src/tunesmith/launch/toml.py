@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from tunesmith import _check, presets
 from tunesmith.errors import SettingError, SpaceError, TunesmithError
-from tunesmith.launch import make, tomlspace
+from tunesmith.launch import make, template, tomlspace
 from tunesmith.launch.job import Job
 from tunesmith.record.problem import Direction, Fidelity
 from tunesmith.space import Domain, Space
@@ -189,7 +188,7 @@ def _words(given: Any) -> tuple[str, ...]:
     """A command: a list of words, or text that is cut into words as a shell would, and never run by one."""
     if isinstance(given, str):
         try:
-            words = tuple(shlex.split(given))
+            words = template.split(given)
         except ValueError as error:
             raise SettingError(f"command cannot be cut into words ({error}): {given!r}") from None
     else:
