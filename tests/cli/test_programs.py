@@ -401,3 +401,14 @@ def test_mistakes_are_one_sentence_and_leave_nothing(call, words, told):
 def test_json_of_a_study_of_programs(call):
     call("run", "--maximize", "acc", "--trials", 1, "--quiet", *WORDS)
     assert json.loads(call("show", "train", "--json").stdout)["trials"]["COMPLETE"] == 1
+
+
+def test_the_example_of_a_program(call, tmp_path):
+    pytest.importorskip("sklearn")
+    for file in (ROOT / "examples/program").iterdir():
+        shutil.copy(file, tmp_path)
+    result = call("run", "study.toml", "--trials", 4, "--seed", 0, "--quiet")
+    assert result.exit_code == 0, result.output
+    study = ts.load_study("digits")
+    assert {t.state.value for t in study.trials} <= {"COMPLETE", "STOPPED"}
+    assert study.best_value > 0.8
