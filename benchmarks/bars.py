@@ -147,7 +147,7 @@ def tpe_ask(results: Results, space: str) -> list[Row]:
         compared(
             results,
             case,
-            "round",
+            "ask+tell",
             ours,
             peer,
             1_000,
@@ -269,7 +269,7 @@ def store(results: Results) -> list[Row]:
                 Row(what="trials a second", peer=who, bar=says, why=peer.not_run if peer else "not measured")
             )
             continue
-        a, b = ours.least("wall") / ours.n, peer.least("wall") / peer.n
+        a, b = ours.least("wall_each"), peer.least("wall_each")
         rows.append(
             Row(
                 what="trials a second",
@@ -289,7 +289,7 @@ def _census(found: Cell) -> str:
     """What went wrong, if anything did."""
     wrong = [run for run in found.runs if not run["exact"] or run["errors"]]
     return "; ".join(
-        f"{run['complete']} of {found.n} complete, {run['distinct']} numbers, {run['errors']} agents failed"
+        f"{run['complete']} of {found.n} complete, {run['distinct']} numbers, {run['errors']} processes died"
         for run in wrong[:1]
     )
 
