@@ -206,10 +206,11 @@ def quality(results: Results) -> list[Row]:
     kind = "" if "quality" in results else "built-in tasks, "
     for point, of in found["points"].items():
         ours = of.get("tunesmith-tpe")
-        for peer in ("optuna-tpe", "optuna-tpe-group", "hyperopt-tpe"):
+        for peer in ("optuna-tpe", "optuna-tpe-group", "hyperopt-tpe", "rustuna-tpe"):
+            says = "below" if peer != "rustuna-tpe" else ""
             what = f"{kind}{point} trials"
             if peer not in of or ours is None:
-                rows.append(Row(what=what, peer=peer, bar="below", why="not measured"))
+                rows.append(Row(what=what, peer=peer, bar=says, why="not measured"))
                 continue
             a, b = ours["mean"], of[peer]["mean"]
             low, high = of[peer]["beaten_interval"]
@@ -220,8 +221,8 @@ def quality(results: Results) -> list[Row]:
                     peer=peer,
                     theirs=f"{b:.4f}",
                     ratio=f"{a / b:.2f}x; wins {of[peer]['beaten']:.0%} of runs ({low:.0%} to {high:.0%})",
-                    bar="below",
-                    met=a < b,
+                    bar=says,
+                    met=a < b if says else None,
                 )
             )
     return rows
