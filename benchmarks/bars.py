@@ -147,7 +147,7 @@ def tpe_ask(results: Results, space: str) -> list[Row]:
         compared(
             results,
             case,
-            "round",
+            "ask+tell",
             ours,
             peer,
             1_000,
@@ -206,10 +206,11 @@ def quality(results: Results) -> list[Row]:
     kind = "" if "quality" in results else "built-in tasks, "
     for point, of in found["points"].items():
         ours = of.get("tunesmith-tpe")
-        for peer in ("optuna-tpe", "optuna-tpe-group", "hyperopt-tpe"):
+        for peer in ("optuna-tpe", "optuna-tpe-group", "hyperopt-tpe", "rustuna-tpe"):
+            says = "below" if peer != "rustuna-tpe" else ""
             what = f"{kind}{point} trials"
             if peer not in of or ours is None:
-                rows.append(Row(what=what, peer=peer, bar="below", why="not measured"))
+                rows.append(Row(what=what, peer=peer, bar=says, why="not measured"))
                 continue
             a, b = ours["mean"], of[peer]["mean"]
             low, high = of[peer]["beaten_interval"]
@@ -220,8 +221,8 @@ def quality(results: Results) -> list[Row]:
                     peer=peer,
                     theirs=f"{b:.4f}",
                     ratio=f"{a / b:.2f}x; wins {of[peer]['beaten']:.0%} of runs ({low:.0%} to {high:.0%})",
-                    bar="below",
-                    met=a < b,
+                    bar=says,
+                    met=a < b if says else None,
                 )
             )
     return rows
@@ -269,7 +270,7 @@ def store(results: Results) -> list[Row]:
                 Row(what="trials a second", peer=who, bar=says, why=peer.not_run if peer else "not measured")
             )
             continue
-        a, b = ours.least("wall") / ours.n, peer.least("wall") / peer.n
+        a, b = ours.least("wall_each"), peer.least("wall_each")
         rows.append(
             Row(
                 what="trials a second",
@@ -289,7 +290,7 @@ def _census(found: Cell) -> str:
     """What went wrong, if anything did."""
     wrong = [run for run in found.runs if not run["exact"] or run["errors"]]
     return "; ".join(
-        f"{run['complete']} of {found.n} complete, {run['distinct']} numbers, {run['errors']} agents failed"
+        f"{run['complete']} of {found.n} complete, {run['distinct']} numbers, {run['errors']} processes died"
         for run in wrong[:1]
     )
 

@@ -65,8 +65,8 @@ class Cell:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def least(self, key: str) -> float | None:
-        """The least of all runs: what the rest of the machine did can only add."""
-        return min((run[key] for run in self.runs), default=None)
+        """The least of all runs: what the rest of the machine did can only add. "a+b" is a sum."""
+        return min((sum(run[part] for part in key.split("+")) for run in self.runs), default=None)
 
     def spread(self, key: str) -> float | None:
         """The greatest over the least, less one."""

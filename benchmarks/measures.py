@@ -94,7 +94,6 @@ def ask(contender: str, space: str, n: int, rounds: int, seconds: float) -> Figu
     return {
         "ask": statistics.median(asks),
         "tell": statistics.median(tells),
-        "round": statistics.median(a + b for a, b in zip(asks, tells, strict=True)),
         "wall": statistics.median(walls),
         "loading": loaded,
         "rounds": len(asks),
@@ -205,9 +204,12 @@ def processes(peer: str, store: str, n: int, count: int, folder: str) -> Figures
     for agent in agents:
         agent.communicate()
     numbers, complete = module.census(store, folder)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
-        "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "cpu": cpu,
         "wall": wall,
+        "wall_each": wall / max(1, complete),  # of those that were done: agents may fail
+        "cpu_each": cpu / max(1, complete),
         "complete": complete,
         "distinct": len(set(numbers)),
         "numbers": len(numbers),

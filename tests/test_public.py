@@ -75,6 +75,9 @@ NAMES = [
     "delete_study",
     "list_studies",
     "load_study",
+    "report",
+    "should_stop",
+    "trial_params",
     "tune",
 ]
 

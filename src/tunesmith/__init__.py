@@ -78,6 +78,9 @@ _HOME = {
     "delete_study": "api",
     "list_studies": "api",
     "load_study": "api",
+    "report": "_script",
+    "should_stop": "_script",
+    "trial_params": "_script",
     "tune": "api",
 }
 

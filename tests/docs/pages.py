@@ -1,9 +1,9 @@
 """Pages as programs: every fenced block of a page, run in order in one interpreter, in an empty folder.
 
-A ```python block is run. A ```python file=train.py block is written to that file. A ```sh block is run by
-the shell. A ```text block right after one of them is what it must print, on both streams: `…` stands for
-anything within a line, and a line of nothing but `…` for any number of lines. A ```python no-run block is
-compiled only.
+A ```python block is run. A block with file=train.py, of any language, is written to that file. A ```sh block
+is run by the shell. A ```text block right after one of them is what it must print, on both streams: `…`
+stands for anything within a line, and a line of nothing but `…` for any number of lines. A ```python no-run
+block is compiled only.
 """
 
 import os
@@ -53,7 +53,7 @@ def blocks(page: Path) -> list[Block]:
     return [
         Block(**{**vars(b), "line": text.count("\n", 0, b.line) - b.text.count("\n")})
         for b in found
-        if b.language in ("python", "sh")
+        if b.language in ("python", "sh") or b.file is not None
     ]
 
 

@@ -18,6 +18,9 @@ from tunesmith.errors import TunesmithError
 _COMMANDS = {
     "run": "tunesmith.cli.run:run",
     "watch": "tunesmith.cli.watch:watch",
+    "resume": "tunesmith.cli.control:resume",
+    "stop": "tunesmith.cli.control:stop",
+    "logs": "tunesmith.cli.logs:logs",
     "list": "tunesmith.cli.read:list_",
     "show": "tunesmith.cli.read:show",
     "best": "tunesmith.cli.read:best",

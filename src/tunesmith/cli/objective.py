@@ -30,7 +30,8 @@ def find(text: str) -> Target:
     place, separator, name = text.rpartition(":")
     if not separator or not place or not name:
         raise ObjectiveError(
-            f"{text!r} names no objective: write file.py:function, or package.module:function"
+            f"{text!r} names no objective: write file.py:function, or package.module:function; a program "
+            "comes after --, as in tunesmith run --maximize acc -- python train.py"
         )
     module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
     found: Any = module
@@ -44,7 +45,13 @@ def find(text: str) -> Target:
         ]
         hint = f"it defines {', '.join(there[:8])}" if there else "it defines no function"
         raise ObjectiveError(f"{place} has no function {name!r}: {hint}")
-    return Target(found, module, Path(place).stem if place.endswith(".py") else place.rpartition(".")[2])
+    return Target(found, module, stem(text))
+
+
+def stem(text: str) -> str:
+    """A study's name for an objective: that of its file or module."""
+    place = text.rpartition(":")[0]
+    return Path(place).stem if place.endswith(".py") else place.rpartition(".")[2] or "study"
 
 
 def find_space(module: ModuleType, name: str | None) -> Any:

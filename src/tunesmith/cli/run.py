@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
-from tunesmith.cli.stores import DEFAULT, storage_option
+from tunesmith.cli.stores import storage_option
 from tunesmith.errors import SettingError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ENDLESS = "this search would never end: say --trials 50, or --timeout 10m"
+_WORDS = "tunesmith.words"
+
+
+class _Run(click.Command):
+    """A command whose words after `--` are somebody else's, and left alone."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Set aside what comes after the first `--`."""
+        if "--" in args:
+            at = args.index("--")
+            args, ctx.meta[_WORDS] = args[:at], tuple(args[at + 1 :])
+        return super().parse_args(ctx, args)
 
 
 def _metric(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001
@@ -37,14 +48,14 @@ def _goal(name: str, text: str) -> Callable[[F], F]:
     )
 
 
-@click.command()
-@click.argument("objective")
+@click.command(cls=_Run, options_metavar="[OPTIONS]", epilog="The command after -- comes last.")
+@click.argument(
+    "what", required=False, metavar="[FILE.py:OBJECTIVE | STUDY.toml | SWEEP.yaml] [-- COMMAND …]"
+)
 @click.option(
     "--trials", type=click.IntRange(min=1), metavar="N", help="How many trials the study shall hold in all."
 )
-@click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Trials run at once."
-)
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Trials run at once; default: 1.")
 @click.option("--name", metavar="TEXT", help="The study's name; by default that of the file.")
 @click.option("--direction", type=click.Choice(["minimize", "maximize"]), help="Default: minimize.")
 @_goal("maximize", "Maximize what the objective returns, or this metric of it; repeat for several.")
@@ -54,75 +65,42 @@ def _goal(name: str, text: str) -> Callable[[F], F]:
 )
 @click.option("--searcher", metavar="NAME", help="tpe (the default), random, qmc, grid, …")
 @click.option("--scheduler", metavar="NAME", help="none (the default), asha, …")
+@click.option("--fidelity", metavar="NAME:LOW:HIGH", help="The steps of a trial, such as epoch:1:81.")
+@click.option("--constraint", "constraints", multiple=True, metavar="TEXT", help="Such as 'depth < width'.")
 @click.option("--timeout", metavar="TIME", help="Start no trial after this long, such as 90s, 10m, 2h.")
 @click.option("--trial-timeout", metavar="TIME", help="A trial that runs longer fails.")
-@click.option(
-    "--retries", type=click.IntRange(min=0), default=0, metavar="N", help="Runs again of a killed trial."
-)
+@click.option("--retries", type=click.IntRange(min=0), metavar="N", help="Runs again of a killed trial.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of all random choices.")
+@click.option("--regex", "regexes", multiple=True, metavar="REGEX", help="Finds the metric on printed lines.")
+@click.option("--final", type=click.Choice(["last", "best"]), help="Which value of a metric counts: last.")
+@click.option(
+    "--tensorboard", metavar="FOLDER", help="Read event files there, such as 'runs/{trial.number}'."
+)
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable for the command.")
+@click.option("--grace", metavar="TIME", help="How long a command may take to end itself; default: 5s.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 @storage_option
 @click.pass_context
-def run(ctx: click.Context, /, objective: str, **options: Any) -> None:
-    """Tune OBJECTIVE, such as train.py:objective or package.module:objective.
+def run(ctx: click.Context, /, what: str | None, **options: Any) -> None:
+    """Tune an objective of Python, such as train.py:objective, or any program.
 
-    The study is durable: the same command again resumes it, whatever ended it before. --trials is the
-    study's total. The file may also define `constraints`, a list of texts such as "depth < width", and
-    `fidelity`, such as ts.Fidelity("epoch", 1, 81), for schedulers that need to know it.
+    A program is written after --, with its parameters in braces:
+
+    \b
+      tunesmith run --maximize acc --trials 50 -- python train.py --lr '{lr: log(1e-5, 1e-1)}'
+
+    or in a file: a study.toml, or a sweep file of Weights & Biases. The study is durable: the same command
+    again resumes it, whatever ended it before, and so does `tunesmith resume`. --trials is the study's total.
+    A Python file may also define `constraints`, a list of texts such as "depth < width", and `fidelity`, such
+    as ts.Fidelity("epoch", 1, 81).
     """
-    from tunesmith.cli import objective as objectives
+    from tunesmith.cli import launching
 
-    target = objectives.find(objective)
-    space = objectives.find_space(target.module, options["space"])
-    name = options["name"] or target.stem
-    code = tune(
-        {
-            "objective": target.objective,
-            "space": space,
-            "constraints": getattr(target.module, "constraints", ()) if space is not None else (),
-            "fidelity": getattr(target.module, "fidelity", None),
-            **_goals(options),
-            "n_trials": options["trials"],
-            "timeout": options["timeout"],
-            "searcher": options["searcher"],
-            "scheduler": options["scheduler"],
-            "workers": options["workers"],
-            "retries": options["retries"],
-            "trial_timeout": options["trial_timeout"],
-            "name": name,
-            "storage": options["storage"],
-            "seed": options["seed"],
-        },
-        Conclusion(_Command(objective, name, options)),
-        quiet=options["quiet"],
-    )
-    ctx.exit(code)
-
-
-class _Command:
-    """The command line that goes on with this study."""
-
-    def __init__(self, objective: str, name: str, options: Mapping[str, Any]) -> None:
-        self._objective, self._name, self._options = objective, name, options
-
-    def again(self, trials: int | None) -> str:
-        """The same run, up to `trials` trials in all; what the study's record holds is left out."""
-        words = ["tunesmith", "run", self._objective]
-        if trials is not None:
-            words += ["--trials", str(trials)]
-        for option in ("workers", "space", "retries", "trial_timeout", "timeout"):
-            value = self._options[option]
-            if value and value != {"workers": 1}.get(option):
-                words += [f"--{option.replace('_', '-')}", str(value)]
-        return shlex.join([*words, "--name", self._name, *self._where()])
-
-    def best(self) -> str:
-        """What reads its best trial."""
-        return shlex.join(["tunesmith", "best", self._name, *self._where(), "--json"])
-
-    def _where(self) -> list[str]:
-        storage = self._options["storage"]
-        return [] if storage == DEFAULT else ["--storage", storage]
+    chosen = dict(options)
+    if ctx.get_parameter_source("storage") is click.core.ParameterSource.DEFAULT:
+        chosen["storage"] = None
+    job = launching.job_of(what, ctx.meta.get(_WORDS), chosen)
+    ctx.exit(launching.start(job, quiet=options["quiet"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,20 +154,6 @@ def _conclude(study: Any, ledger: Any, conclusion: Conclusion, reason: str, *, i
     if conclusion.told is not None and not interrupted:
         lines = [*conclusion.told(ledger), "", *lines]
     click.echo("\n".join(["", *lines]))
-
-
-def _goals(options: Mapping[str, Any]) -> dict[str, Any]:
-    """`direction=` or `objectives=`, from --direction, --maximize and --minimize."""
-    named = {name: way for way in ("maximize", "minimize") for name in options[way]}
-    if options["direction"] is not None:
-        if named:
-            raise click.UsageError("give --direction, or --maximize and --minimize, not both")
-        return {"direction": options["direction"]}
-    if len(named) != len(options["maximize"]) + len(options["minimize"]):
-        raise click.UsageError("each metric is either maximized or minimized, once: name them apart")
-    if list(named) == ["value"]:
-        return {"direction": named["value"]}
-    return {"objectives": named} if named else {}
 
 
 def _nothing(_: str) -> None:

@@ -332,3 +332,13 @@ def reached(handle: TrialHandle) -> int:
 def last_values(handle: TrialHandle) -> tuple[float, ...] | None:
     """The values measured last, None before the first report."""
     return handle._last
+
+
+def attempt_of(handle: TrialHandle) -> int:
+    """Which attempt at its trial this is, from 1 on."""
+    return handle._assignment.trial.attempt
+
+
+def files_of(handle: TrialHandle) -> str | None:
+    """The folder for the files of the study, None when its store is not on disk."""
+    return handle._context.checkpoints

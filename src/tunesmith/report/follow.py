@@ -20,6 +20,7 @@ from tunesmith.space.space import Space
 _RECENT = 200  # durations that the ETA looks at
 _SAMPLE = 1000  # trials that importances are computed from, at most
 _SLOWLY = 5.0  # seconds between looks at what is dearer than a glance
+_SOON = 0.5  # and at the beginning, when every trial is news
 _POINTS = 30  # of the best value's trend
 _COMMON = 30  # trials that must all have a parameter for it to get a column
 
@@ -50,6 +51,7 @@ class Follower:
         self._reporting = False
         self._counts = dict.fromkeys(TrialState, 0)
         self._total: int | None = None
+        self._began = time.monotonic()
         self._looked = float("-inf")
         self._due = False
         self._sample: Sequence[Trial] = ()
@@ -81,7 +83,8 @@ class Follower:
         self._reporting = self._reporting or any(trial.reports for trial in (*ended, *self._running))
         self._counts = dict(ledger.states)
         self._total = ledger.n_trials
-        self._due = time.monotonic() - self._looked >= _SLOWLY
+        now = time.monotonic()
+        self._due = now - self._looked >= min(_SLOWLY, _SOON + (now - self._began) / 4)
         if self._due:
             stride = max(1, -(-len(trials) // _SAMPLE))
             self._sample = trials[stride - 1 :: stride]

@@ -139,7 +139,7 @@ def _importance_line(snapshot: Snapshot, width: int) -> list[Line]:
     """`importance so far  lr 61 %  dropout 22 %`; nothing while nothing can be said."""
     if not snapshot.importances:
         return []
-    label = _IMPORTANCE if width >= 60 else "importance"
+    label = _title(snapshot) if width >= 60 else "importance"
     line = [Piece(label, "dim")]
     for name, share in snapshot.importances:
         told = f"{clip(safe(name), 16)} {_percent(share)}"
@@ -151,7 +151,7 @@ def _importance_line(snapshot: Snapshot, width: int) -> list[Line]:
 
 def _panel(snapshot: Snapshot) -> list[Line]:
     """The importances as bars, below their title."""
-    lines = [[Piece(_IMPORTANCE, "dim")]]
+    lines = [[Piece(_title(snapshot), "dim")]]
     shares = snapshot.importances or ()
     if not shares:
         lines.append([Piece("no parameter stands out yet", "dim")])
@@ -165,6 +165,13 @@ def _panel(snapshot: Snapshot) -> list[Line]:
                 [Piece(pad(safe(name), longest), "cyan"), Piece(" "), Piece(bar, "magenta"), percent]
             )
     return lines
+
+
+def _title(snapshot: Snapshot) -> str:
+    """Of several objectives, the importances are those of the first."""
+    if snapshot.front is None:
+        return _IMPORTANCE
+    return clip(f"importance for {safe(snapshot.objective)}", _PANEL)
 
 
 def _percent(share: float) -> str:

@@ -1,0 +1,102 @@
+"""A program of the pieces that users write: one way for the command line, study.toml and sweep files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunesmith import _check
+from tunesmith.errors import SettingError, SpaceError
+from tunesmith.launch import template
+from tunesmith.launch.program import Program
+from tunesmith.record.problem import Fidelity
+from tunesmith.space import Domain, Space
+
+_INTERPRETERS = (
+    "python",
+    "bash",
+    "sh",
+    "node",
+    "julia",
+    "ruby",
+    "perl",
+    "Rscript",
+    "env",
+    "uv",
+    "poetry",
+    "run",
+)
+
+
+def name_of(words: Sequence[str]) -> str:
+    """A study's name for a command: that of its script, else of its program."""
+    for word in words:
+        path = Path(word)
+        if word.startswith(("-", "{", "$")) or path.name.rstrip("0123456789.") in _INTERPRETERS:
+            continue
+        return path.stem or "study"
+    return Path(words[0]).stem if words else "study"
+
+
+def fidelity_of(text: str) -> Fidelity:
+    """A fidelity as text: 'epoch:1:81', or 'epoch:1:81:3' with its eta."""
+    name, *numbers = text.split(":")
+    if not name or len(numbers) not in (2, 3) or not all(n.strip().isdigit() for n in numbers):
+        raise SettingError(f"a fidelity is written name:lowest:highest, such as epoch:1:81, got {text!r}")
+    return Fidelity(name, *(int(number) for number in numbers))
+
+
+def program(
+    words: Sequence[str],
+    goals: Mapping[str, str],
+    *,
+    study: str,
+    space: Mapping[str, Domain] | None = None,
+    constraints: Sequence[str] = (),
+    fidelity: Fidelity | None = None,
+    trial_timeout: float | str | None = None,
+    grace: float | str | None = None,
+    **settings: Any,
+) -> tuple[Program, Space]:
+    """The program and its space; `settings` are those of Program. Raises what is wrong, in a sentence.
+
+    Parameters are declared in the words, in `space`, or in both; with none named in the words, all are
+    appended as `--name=value`.
+    """
+    plain, found = template.declared(words)
+    twice = found.keys() & (space or {}).keys()
+    if twice:
+        raise SpaceError(
+            f"the parameter {min(twice)!r} is declared in the command and in the space: do it once"
+        )
+    declared = {**(space or {}), **found}
+    if not declared:
+        raise SpaceError(
+            "there is nothing to tune: put parameters into the command, such as --lr '{lr: log(1e-5, 1e-1)}'"
+        )
+    if not goals:
+        raise SettingError("say which metric to optimise: --maximize acc, or --minimize loss")
+    compiled = Space.of(declared, tuple(constraints))
+    names = tuple(dict.fromkeys(parameter.name for parameter in compiled.parameters))
+    for name in names:
+        if template.reserved(name):
+            raise SpaceError(f"a parameter cannot be called {name!r}: that name is taken")
+    if not template.slots(plain):
+        plain = (*plain, f"{{{template.EVERY}}}")
+    steps = () if fidelity is None else (fidelity.name,)
+    limits: dict[str, Any] = {}
+    if trial_timeout is not None:
+        limits["timeout"] = _check.seconds("trial_timeout", trial_timeout)
+    if grace is not None:
+        limits["grace"] = _check.seconds("grace", grace)
+    made = Program(
+        words=plain,
+        goals=dict(goals),
+        study=study,
+        names=names,
+        steps=(*settings.pop("steps", ()), *steps),
+        **limits,
+        **settings,
+    )
+    return made, compiled
