@@ -69,6 +69,8 @@ class Cursor:
         self._ahead = Ahead(searcher, spec.seed, ahead)
         self._claims: dict[int, int] = {}
         self._keeper: threading.Event | None = None
+        self._prepared: tuple[tuple[int, int, int | None], list[Opening]] | None = None
+        self._rehearsed: tuple[int, int, int | None] | None = None
         self._torn = False  # whether a fold was begun and not finished
         self._pid = os.getpid()
         self._looked = -math.inf  # when trials of lost workers were last looked for
@@ -111,9 +113,7 @@ class Cursor:
             self._look_after_others()
             while True:
                 domains = self.read().domains
-                events = openings(
-                    self.fold, self.spec.seed, self.worker, time.time(), count, limit, self._ahead
-                )
+                events = self._openings(count, limit)
                 if not events:
                     return []
                 if self._claimed(events):
@@ -139,9 +139,28 @@ class Cursor:
                     if self._claimed([batch]):
                         return batch
                     continue
-                events = openings(self.fold, self.spec.seed, self.worker, at, count, limit, self._ahead)
+                events = self._openings(count, limit)
                 if not events or self._claimed(events):
                     return events
+
+    def _openings(self, count: int, limit: int | None) -> list[Opening]:
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] == (self.fold.ledger.position, count, limit):
+            at = time.time()
+            return [event._replace(worker=self.worker, at=at) for event in prepared[1]]
+        return openings(self.fold, self.spec.seed, self.worker, time.time(), count, limit, self._ahead)
+
+    def prepare(self, limit: int | None) -> None:
+        """Propose the next trial while there is nothing else to do; `open_trials` takes it at this position.
+
+        What is told meanwhile makes it another proposal, which is asked for then; but what asking needs for
+        the first time (modules, tables, encoded rows) is there.
+        """
+        with self.lock:
+            basis = (self.fold.ledger.position, 1, limit)
+            if self._rehearsed != basis and not self._torn:
+                self._rehearsed = basis
+                self._prepared = (basis, self._openings(1, limit))
 
     def _look_after_others(self) -> None:
         """Before anything is claimed: whose process this is, and whether workers are lost."""

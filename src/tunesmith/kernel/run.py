@@ -137,6 +137,8 @@ class TrialLoop(Loop):
                         continue  # another driver died while we were at work: take its trials over
                     break
                 self.executor.wait(POLL, self._answer)
+                if len(self.busy) == self.slots:  # all are at work, and nothing has ended for a moment
+                    self.cursor.prepare(self.limit)
                 self._look()
                 if self.on_waiting:
                     self._poll()

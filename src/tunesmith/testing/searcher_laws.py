@@ -20,17 +20,20 @@ from typing import Any, ClassVar
 import pytest
 
 from tunesmith import api, presets
+from tunesmith._rng import Rng
 from tunesmith.errors import NoTrial, SettingError
+from tunesmith.kernel.cursor import Cursor
 from tunesmith.record.codec import dumps, loads
 from tunesmith.record.event import Created
-from tunesmith.record.problem import Fidelity
+from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import Source
 from tunesmith.schedule._base import Scheduler
 from tunesmith.schedule.asha import ASHA
 from tunesmith.schedule.none import NoScheduler
-from tunesmith.search._base import Searcher
+from tunesmith.search._base import Ask, Searcher
 from tunesmith.space.grid import grid_size
 from tunesmith.space.space import Space
+from tunesmith.store.memory import MemoryStore
 from tunesmith.testing.simulate import (
     ALL_FAULTS,
     Faults,
@@ -314,6 +317,34 @@ class SearcherLaws:
         searcher = self.able(_ZOO["twenty dimensions"])
         first, again = (simulate(searcher, _ZOO["twenty dimensions"], seed=11, workers=4) for _ in range(2))
         assert first.proposals == again.proposals
+
+    @pytest.mark.parametrize("space", ["twenty dimensions", "beliefs", "odd labels", "one float"])
+    def test_what_is_prepared_is_what_would_be_asked(self, space: str) -> None:
+        searcher = self.able(_ZOO[space])
+        problem = Problem(objectives=parse_objectives(None, None), space=_ZOO[space])
+        found = []
+        for ahead in (False, True):
+            store = MemoryStore()
+            spec = StudySpec(name="a", problem=problem, seed=7)
+            cursor = Cursor(store, store.create(spec), spec, searcher, NoScheduler(), ahead)
+            for count in (1, 1, 5, 1, 1):
+                if ahead:
+                    cursor.prepare(None)
+                cursor.open_trials(count, None)
+            found.append([trial.params for trial in cursor.read().trials])
+        assert found[0] == found[1]
+
+    def test_a_batch_is_what_single_asks_propose(self) -> None:
+        searcher = self.able(_ZOO["twenty dimensions"])
+        space = _ZOO["twenty dimensions"]
+        state = searcher.init(Problem(objectives=parse_objectives(None, None), space=space))
+        rows = searcher.ask_batch(state, Ask(1020, space, (), Rng(3, 1020)), 9)
+        if searcher.learns:
+            assert rows is None, "what learns must be told of each before the next"
+            return
+        singles = [searcher.ask(state, Ask(n, space, (), Rng(3, n))) for n in range(1020, 1029)]
+        if rows is not None:
+            assert rows.tolist() == [single.unit for single in singles if single is not None]
 
     def test_settings_survive_the_record(self) -> None:
         searcher = self.made()
