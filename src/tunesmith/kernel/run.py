@@ -54,7 +54,7 @@ def run(
     if timeout is not None:
         rule = Timeout(timeout) if rule is None else rule | Timeout(timeout)
     factory = WorkerFactory(objective, study.cursor.context)
-    grace = getattr(objective, "grace", None)
+    grace = getattr(objective, "ends_programs_in", None)
     executor = _executor(factory, workers, trial_timeout, grace)
     if n_trials is not None and (recorded is None or n_trials > recorded):
         study.extend(n_trials)  # the record only grows: a smaller total is for this run alone
