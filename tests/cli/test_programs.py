@@ -51,6 +51,8 @@ def call(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TUNESMITH_STORAGE", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    here = Path(sys.executable).parent  # the python of these tests is the one that programs find
+    monkeypatch.setenv("PATH", f"{here}{os.pathsep}{os.environ['PATH']}")
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "slow.py").write_text(SLOW)
     return lambda *args, **options: CliRunner().invoke(cli, [str(a) for a in args], **options)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import uuid
 from pathlib import Path
@@ -96,61 +97,83 @@ def failed(study):
     return first.error.splitlines()[-1]
 
 
+def behaviours(tmp_path, codes, nap="1", **settings):
+    """Trial k of one study does codes[k], and one more is well; the trials."""
+    lines = [
+        f"{'el' if k else ''}if how == {k}:\n{textwrap.indent(code, '    ')}" for k, code in enumerate(codes)
+    ]
+    head = PREFIX.replace("if trial == 1:", f"how = int(sys.argv[2])\nif how == {len(codes)}:").replace(
+        "NAP", nap
+    )
+    (tmp_path / "hostile.py").write_text(head + "\n".join(lines))
+    how = {"how": ts.Categorical([*range(len(codes) + 1)])}
+    program, space = make.program(
+        [sys.executable, "hostile.py", nap, "{how}"], {"acc": "maximize"}, study="hostile", cwd=str(tmp_path),
+        space=how, grace=0.5, **settings,
+    )  # fmt: skip
+    study = ts.tune(
+        program, space, objectives=dict(program.goals), searcher="grid", workers=3, name="hostile",
+        storage=tmp_path / "hostile.db", quiet=True,
+    )  # fmt: skip
+    found = sorted(study.trials, key=lambda t: t.params["how"])
+    assert len(found) == len(codes) + 1
+    assert (found[-1].state, found[-1].value) == (ts.TrialState.COMPLETE, 0.5)
+    return found[:-1]
+
+
 SLEEP = "time.sleep(1000)"
+DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+MARKED, UNMARKED = DAEMON.replace("ENVIRON", "os.environ"), DAEMON.replace("ENVIRON", "{}")
+ENDLESS = [
+    SLEEP,
+    f"{DEAF}{SLEEP}",
+    f"os.close(1); os.close(2)\n{SLEEP}",
+    f"os.kill(os.getpid(), signal.SIGSTOP)\n{SLEEP}",
+    f"subprocess.Popen(nap)\n{SLEEP}",
+    f"{MARKED}{SLEEP}",
+    f"{DEAF}{UNMARKED}{SLEEP}",
+    "while True: subprocess.Popen(nap); time.sleep(0.05)",
+    "while True: print('acc')",
+]
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        (SLEEP, "ran longer than 1 s"),
-        (f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLEEP}", "ran longer than 1 s"),
-        (f"os.close(1); os.close(2)\n{SLEEP}", "ran longer than 1 s"),
-        (f"os.kill(os.getpid(), signal.SIGSTOP)\n{SLEEP}", "ran longer than 1 s"),
-        (f"subprocess.Popen(nap)\n{SLEEP}", "ran longer than 1 s"),
-        (f"{DAEMON}{SLEEP}", "ran longer than 1 s"),
-        (f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{DAEMON}{SLEEP}", "ran longer than 1 s"),
-    ],
-    ids=["hangs", "deaf", "closed", "stopped", "child", "daemon", "deaf daemon"],
-)
-def test_what_runs_too_long_is_taken_down_with_all_it_started(tmp_path, nap, code, reason):
-    study = study_of(tmp_path, code, nap, trial_timeout=1)
-    assert failed(study) == reason
+def test_what_runs_too_long_is_taken_down_with_all_it_started(tmp_path, nap):
+    for trial in behaviours(tmp_path, ENDLESS, nap, trial_timeout=2):
+        assert trial.state is ts.TrialState.FAILED
+        assert trial.error.splitlines()[-1] == "ran longer than 2 s"
     assert sleepers(nap) == []
 
 
-@pytest.mark.parametrize("environ", ["os.environ", "{}"], ids=["marked", "unmarked"])
-def test_what_a_program_leaves_behind_is_taken_down(tmp_path, nap, environ):
-    code = f"{DAEMON}subprocess.Popen(nap)\nprint('acc=0.25')"
-    study = study_of(tmp_path, code, nap, environ)
-    assert [t.value for t in study.trials] == [0.25, 0.5]
+def test_what_a_program_leaves_behind_is_taken_down(tmp_path, nap):
+    ends = "subprocess.Popen(nap)\nprint('acc=0.25')"
+    trials = behaviours(tmp_path, [f"{MARKED}{ends}", f"{DEAF}{UNMARKED}{ends}"], nap)
+    assert [t.value for t in trials] == [0.25, 0.25]
     assert sleepers(nap) == []
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        ("sys.exit(3)", "exited with code 3"),
-        ("raise ValueError('bad lr')", "exited with code 1: ValueError: bad lr"),
-        ("print('acc=0.9'); sys.exit(1)", "exited with code 1"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL (out of memory?)"),
-        ("print('acc=nan')", "the last value of acc is nan"),
-        ("print('acc=0.1 acc=0.2')", "a line gives two values of acc"),
-        ("print('step=1 acc=0.1'); print('step=1 acc=0.2')", "step 1 has two values of acc, 0.1 and 0.2"),
-        ("print('hello')", "measured no acc"),
-        ("pass", "measured no acc"),
-        ("sys.stdout.buffer.write(bytes(range(256)) * 9)", "measured no acc"),
-        ("open(os.environ['TUNESMITH_REPORT_FILE'], 'w').write('no json\\n')", "takes a JSON object a line"),
-    ],
-)
-def test_ends_that_are_failures(tmp_path, code, reason):
-    assert reason in failed(study_of(tmp_path, code))
+FAILURES = [
+    ("sys.exit(3)", "exited with code 3"),
+    ("raise ValueError('bad lr')", "exited with code 1: ValueError: bad lr"),
+    ("print('acc=0.9'); sys.exit(1)", "exited with code 1"),
+    ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
+    ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL (out of memory?)"),
+    ("print('acc=nan')", "the last value of acc is nan"),
+    ("print('acc=0.1 acc=0.2')", "a line gives two values of acc"),
+    ("print('step=1 acc=0.1'); print('step=1 acc=0.2')", "step 1 has two values of acc, 0.1 and 0.2"),
+    ("print('hello')", "measured no acc"),
+    ("pass", "measured no acc"),
+    ("sys.stdout.buffer.write(bytes(range(256)) * 9)", "measured no acc"),
+    ("open(os.environ['TUNESMITH_REPORT_FILE'], 'w').write('no json\\n')", "takes a JSON object a line"),
+    ("print('out'); print('one\\ntwo', file=sys.stderr); sys.exit(9)", "exited with code 9: two"),
+]
 
 
-def test_the_last_lines_of_the_error_stream_are_in_the_error(tmp_path):
-    study = study_of(tmp_path, "print('out'); print('one\\ntwo', file=sys.stderr); sys.exit(9)")
-    assert failed(study) == "exited with code 9: two"
-    assert study.trials[0].error.splitlines()[:-1] == ["the last lines of its stderr:", "    one", "    two"]
+def test_ends_that_are_failures(tmp_path):
+    trials = behaviours(tmp_path, [code for code, _ in FAILURES])
+    for trial, (code, reason) in zip(trials, FAILURES, strict=True):
+        assert trial.state is ts.TrialState.FAILED, code
+        assert reason in trial.error.splitlines()[-1], code
+    assert trials[-1].error.splitlines()[:-1] == ["the last lines of its stderr:", "    one", "    two"]
 
 
 def test_two_metrics_of_which_one_is_missing(tmp_path):

@@ -25,16 +25,18 @@ def stop(name: str | None, now: bool, storage: str) -> None:
     from tunesmith.report.words import plural
 
     study = load(name, storage)
-    running = len(study.cursor.fold.ledger.running)
+    lost = len(study.cursor.store.renew(study.cursor.id, []).lapsed)  # of runs that were killed
+    running = len(study.cursor.fold.ledger.running) - lost
     study.stop(now=now)
-    if not running:
-        click.echo(f"{study.name}: no trial is running; a run that is about to start one ends")
-    elif now:
-        click.echo(
-            f"{study.name}: {plural(running, 'running trial')} will be put back, no more will be started"
-        )
+    if running:
+        fate = "will be put back" if now else "will finish"
+        click.echo(f"{study.name}: {plural(running, 'running trial')} {fate}, no more will be started")
     else:
-        click.echo(f"{study.name}: {plural(running, 'running trial')} will finish, no more will be started")
+        click.echo(f"{study.name}: no trial is running; a run that is about to start one ends")
+    if lost:
+        click.echo(
+            f"{study.name}: {plural(lost, 'trial')} interrupted before; `tunesmith resume` runs it again"
+        )
 
 
 @click.command()

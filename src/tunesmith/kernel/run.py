@@ -61,7 +61,8 @@ def run(
             loop = BatchLoop(*common, objective=objective, size=vectorized, space=space)
         else:
             factory = WorkerFactory(objective, study.cursor.context)
-            executor = _executor(factory, workers, trial_timeout, getattr(objective, "grace", None))
+            grace = getattr(objective, "ends_programs_in", None)
+            executor = _executor(factory, workers, trial_timeout, grace)
             stack.callback(executor.close)
             loop = TrialLoop(*common, slots=executor.slots, executor=executor, retries=retries)
         if n_trials is not None and (recorded is None or n_trials > recorded):

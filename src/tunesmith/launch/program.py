@@ -46,7 +46,7 @@ class Program:
         timeout: seconds that it may run; None: for ever.
         grace: seconds between SIGTERM and SIGKILL.
 
-    It is for worker processes: `kernel.run` gives it one because it has a `grace`.
+    It is for worker processes: `kernel.run` gives it one because it `ends_programs_in` some time.
     """
 
     words: tuple[str, ...]
@@ -79,6 +79,11 @@ class Program:
                     f"{{{name}}} stands for nothing: declare it, as in {{{name}: log(0.1, 1)}}; there are "
                     f"{', '.join([*self.names, *template.FACTS])}"
                 )
+
+    @property
+    def ends_programs_in(self) -> float:
+        """Seconds that a run must leave it to take its program down."""
+        return self.grace
 
     def reading(self) -> Reading:
         """What is looked for in its output."""

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -25,6 +26,7 @@ from tunesmith.execute import _tree
 
 Take = Callable[[bytes], None]
 _PR_SET_CHILD_SUBREAPER = 36
+_TELLS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 _CHUNK = 1 << 16
 _LOOK = 0.05
 
@@ -56,6 +58,9 @@ class Running:
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
                 self._selector.register(stream, selectors.EVENT_READ, take)
+        self._pidfd = _pidfd(self._process.pid)
+        if self._pidfd >= 0:
+            self._selector.register(self._pidfd, selectors.EVENT_READ, None)
         self._ended = False
 
     @property
@@ -67,10 +72,13 @@ class Running:
         """Hand on what was printed, waiting for it at most `timeout` seconds; whether there was anything."""
         if not self._selector.get_map():
             if not self.exited:
-                time.sleep(timeout)
+                time.sleep(min(timeout, _LOOK / 5))
             return False
         any_came = False
         for key, _ in self._selector.select(timeout):
+            if key.data is None:  # the program itself has ended
+                self._selector.unregister(key.fileobj)
+                continue
             try:
                 data = os.read(key.fd, _CHUNK)
             except BlockingIOError:
@@ -96,6 +104,8 @@ class Running:
             pass  # the last words, which lay in the pipe
         self._ended = True
         self._selector.close()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
@@ -140,15 +150,13 @@ class Running:
 
     def _family(self) -> list[psutil.Process]:
         """All living processes that come from the program, itself included."""
+        if self._adopts:  # nobody gets out of a subreaper's tree; who moved up in it meanwhile is seen again
+            found_now = below(os.getpid()) or below(os.getpid())
+            return [process for process in found_now if _alive(process)]
         found = {process.pid: process for process in _tree.bearers([self._mark])}
-        if self._adopts:
-            with contextlib.suppress(psutil.Error):
-                for process in psutil.Process().children(recursive=True):
-                    found.setdefault(process.pid, process)
-        else:
-            with contextlib.suppress(psutil.Error):
-                top = psutil.Process(self._process.pid)
-                found |= {p.pid: p for p in [top, *top.children(recursive=True)]}
+        with contextlib.suppress(psutil.Error):
+            found[self._process.pid] = psutil.Process(self._process.pid)
+        found.update((process.pid, process) for process in below(self._process.pid))
         return [process for process in found.values() if _alive(process)]
 
     def _reap(self) -> None:
@@ -160,6 +168,27 @@ class Running:
                 pass
 
 
+def below(pid: int) -> list[psutil.Process]:
+    """The descendants of a process; elsewhere than on Linux all processes are looked at."""
+    waiting, found = [pid], []
+    while waiting:
+        parent = waiting.pop()
+        try:
+            files = list(Path(f"/proc/{parent}/task").glob("*/children"))
+            listed = [int(number) for file in files for number in file.read_text().split()]
+        except OSError:
+            continue  # it has ended meanwhile, and its children have another parent
+        waiting += listed
+        for child in listed:
+            with contextlib.suppress(psutil.Error):
+                found.append(psutil.Process(child))
+    if found or _TELLS_CHILDREN:
+        return found
+    with contextlib.suppress(psutil.Error):
+        return list(psutil.Process(pid).children(recursive=True))
+    return []
+
+
 def become_subreaper() -> bool:
     """Have orphaned descendants become children of this process; whether the system can do that."""
     if sys.platform != "linux":
@@ -169,6 +198,13 @@ def become_subreaper() -> bool:
     except (OSError, AttributeError):
         return False
     return answer == 0
+
+
+def _pidfd(pid: int) -> int:
+    """A descriptor that tells of the process's end; -1 where the system has none."""
+    with contextlib.suppress(OSError, AttributeError):
+        return os.pidfd_open(pid)
+    return -1
 
 
 def _alive(process: psutil.Process) -> bool:
