@@ -194,7 +194,8 @@ def in_turn(
         why: dict[str, str] = {}
         for who, (smaller, spent) in before.items():
             if spent * n / smaller > profile.limit:
-                why[who] = f"over the limit of {profile.limit:g} s of CPU time: {spent:.3g} s at {smaller:,}"
+                took = f"{spent:.3g} s" if math.isfinite(spent) else "not run"
+                why[who] = f"over the limit of {profile.limit:g} s of CPU time: {took} at {smaller:,}"
         for repeat in range(profile.repeat):
             for who in contenders:
                 done = runs[who]
