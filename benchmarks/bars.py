@@ -302,6 +302,7 @@ def opening(results: Results) -> list[Row]:
         return [alone("time", None, "s", 3, why), alone("memory", None, "MB", 300, why)]
     rows = [
         alone(f"wall time, {mine.n:,} trials", mine.least("wall"), "s", 3),
+        Row(what=f"CPU time, {mine.n:,} trials", ours=figure(mine.least("cpu"), "s")),
         alone(f"peak memory, {mine.n:,} trials", mine.least("peak") / 1e6, "MB", 300),
     ]
     for who in ("optuna-rdb", "optuna-journal", "rustuna-sqlite", "rustuna-journal"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
 
 
 def main() -> int:
     spec = json.loads(sys.argv[1])
+    limit = math.ceil(spec.pop("limit"))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
     from benchmarks.measures import MEASURES
 
     figures = MEASURES[spec.pop("measure")](**spec)

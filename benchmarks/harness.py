@@ -96,11 +96,13 @@ def run(spec: Mapping[str, Any], limit: float, *, terminal: bool = False) -> dic
 
     The limit is one of CPU time; a busy machine is given three times as long.
     """
-    command = [sys.executable, "-m", "benchmarks.child", json.dumps(spec)]
+    command = [sys.executable, "-m", "benchmarks.child", json.dumps({**spec, "limit": limit})]
     try:
         code, out, err = (_on_terminal if terminal else _piped)(command, _PATIENCE * limit)
     except subprocess.TimeoutExpired:
         raise OverLimit(f"over the limit of {limit:g} s of CPU time") from None
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise OverLimit(f"over the limit of {limit:g} s of CPU time")
     if code:
         said = (err.strip().splitlines() or ["nothing said"])[-1]
         raise RuntimeError(f"failed: {said[:200]}")
@@ -192,7 +194,8 @@ def in_turn(
         why: dict[str, str] = {}
         for who, (smaller, spent) in before.items():
             if spent * n / smaller > profile.limit:
-                why[who] = f"over the limit of {profile.limit:g} s of CPU time: {spent:.3g} s at {smaller:,}"
+                took = f"{spent:.3g} s" if math.isfinite(spent) else "not run"
+                why[who] = f"over the limit of {profile.limit:g} s of CPU time: {took} at {smaller:,}"
         for repeat in range(profile.repeat):
             for who in contenders:
                 done = runs[who]

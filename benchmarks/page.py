@@ -18,7 +18,7 @@ beside ours from the same run. Losses are printed like wins. Absolute figures de
 else it does; ratios hold better.
 
 ```sh no-run
-make bench                                     # all of it, under 20 minutes, and this page
+make bench                                     # all of it, 20 minutes on a quiet machine, and this page
 make bench TASKS=FOLDER                        # with quality on a folder of tasks, not on the built-in ones
 python -m benchmarks run --only ask-tpe        # one case; --quick for small sizes of all
 python -m benchmarks quality --tasks FOLDER    # played runs are saved, and not played twice

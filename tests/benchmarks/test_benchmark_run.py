@@ -55,8 +55,14 @@ def test_results_of_another_schema_are_refused(tmp_path):
 
 def test_a_run_over_its_limit_is_ended():
     spec = {"measure": "started", "code": "import time; time.sleep(600)"}
-    with pytest.raises(OverLimit, match=r"over the limit of 0\.2 s"):
+    with pytest.raises(OverLimit, match=r"over the limit of 0\.2 s of CPU time"):
         run(spec, 0.2)
+
+
+def test_a_run_over_its_cpu_time_is_ended():
+    spec = {"measure": "optimize", "contender": "plain-random", "space": "floats", "n": 10**9}
+    with pytest.raises(OverLimit, match="over the limit of 1 s of CPU time"):
+        run(spec, 1)
 
 
 def test_a_run_that_fails_says_why():
