@@ -230,7 +230,6 @@ def test_defaults_enqueued_and_interrupted_trials_come_first(tmp_path):
     study = ts.create_study(space, searcher="random", name="a", storage=store, n_trials=40, seed=0)
     study.enqueue({"x": 0.25, "y": 0.75})
     held = study.ask(3)
-    study.cursor.end_all([])
     for handle in held:
         study.tell(handle, state="FAILED")
     study.optimize(lambda c: c["x"] + c["y"], 40, vectorized=16)

@@ -258,19 +258,6 @@ class Cursor:
         self.append(events)
         self._claims.pop(number, None)
 
-    def end_all(self, events: Sequence[Event]) -> None:
-        """Write how many attempts ended, in one go; what no longer holds its trial is passed over."""
-        with self.lock:
-            try:
-                self.append(events)
-            except LeaseLost:
-                for single in chain.from_iterable(map(singles, events)):
-                    with contextlib.suppress(LeaseLost, Conflict):
-                        self.append([single])
-            for event in events:
-                for number in range(event.number, event.number + getattr(event, "size", 1)):
-                    self._claims.pop(number, None)
-
     def _suggested(self, message: Message) -> list[Event]:
         """What a define-by-run objective has asked for, when it is not what the log holds already."""
         params = message.params
@@ -331,6 +318,20 @@ class Cursor:
 
 
 _NOTHING: dict[str, Any] = {}
+
+
+def end_all(cursor: Cursor, events: Sequence[Event]) -> None:
+    """Write how many attempts ended, in one go; what no longer holds its trial is passed over."""
+    with cursor.lock:
+        try:
+            cursor.append(events)
+        except LeaseLost:
+            for single in chain.from_iterable(map(singles, events)):
+                with contextlib.suppress(LeaseLost, Conflict):
+                    cursor.append([single])
+        for event in events:
+            for number in range(event.number, event.number + getattr(event, "size", 1)):
+                cursor._claims.pop(number, None)
 
 
 def _first_new(events: Sequence[Opening | CreatedBatch]) -> int | None:

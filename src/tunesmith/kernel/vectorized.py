@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import ObjectiveError, SettingError
+from tunesmith.kernel.cursor import end_all
 from tunesmith.kernel.loop import Loop
 from tunesmith.kernel.measure import flaw
 from tunesmith.record.assignment import Kind, Message
@@ -58,7 +59,7 @@ class BatchLoop(Loop):
                     return
                 self.held = batch
                 outcome = evaluated(self.objective, self.space, batch, self.cursor.context.names)
-                self.cursor.end_all(endings(batch, outcome, time.time()))
+                end_all(self.cursor, endings(batch, outcome, time.time()))
                 self.held = None
                 self._heard(batch, outcome)
         except KeyboardInterrupt:
@@ -106,7 +107,7 @@ class BatchLoop(Loop):
     def _abandon(self, why: str) -> None:
         if self.held is not None:
             claims, worker, at = zip(*self.held[:2], strict=True), self.cursor.worker, time.time()
-            self.cursor.end_all([Released(n, attempt, worker, why, at) for n, attempt in claims])
+            end_all(self.cursor, [Released(n, attempt, worker, why, at) for n, attempt in claims])
             self.held = None
 
 
