@@ -83,12 +83,14 @@ class Cursor:
                 self.fold = Fold(self.spec.problem, self.searcher, self.scheduler)
                 self._torn = False
             ledger = self.fold.ledger
-            events = self.store.read(self.id, ledger.position)
-            if events:
-                self._torn = True
-                self.fold.advance(events)
-                self._torn = False
-            return ledger
+            while True:
+                events = self.store.read(self.id, ledger.position, _PAGE)
+                if events:
+                    self._torn = True
+                    self.fold.advance(events)
+                    self._torn = False
+                if len(events) < _PAGE:
+                    return ledger
 
     def append(self, events: Sequence[Event], expect: int | None = None) -> None:
         """Write events, and fold them with whatever others wrote before them."""
@@ -318,6 +320,7 @@ class Cursor:
 
 
 _NOTHING: dict[str, Any] = {}
+_PAGE = 5_000  # events read and folded at once: a long log never lies in memory as objects
 
 
 def end_all(cursor: Cursor, events: Sequence[Event]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tunesmith.errors import SettingError, StoreTooNew
@@ -89,24 +89,33 @@ def encode_event(event: Event) -> str:
 
 def decode_event(kind: str, text: str) -> Event:
     """The event whose kind and JSON text are given. Raises StoreTooNew for a kind not known here."""
+    return _event(kind, loads(text))
+
+
+def decode_events(rows: Sequence[tuple[str, str]]) -> list[Event]:
+    """`decode_event` of many, parsed as one text."""
+    bodies = loads(f"[{','.join([text for _, text in rows])}]")
+    return [_event(kind, body) for (kind, _), body in zip(rows, bodies, strict=True)]
+
+
+def _event(kind: str, body: dict[str, Any]) -> Event:
     if kind not in _KINDS:
         raise StoreTooNew(
             f"the log holds an event of kind {kind!r}, which this Tunesmith does not know: update it"
         )
-    body = revived(loads(text))
+    revived(body)
     if "size" in body:
-        body = _columns(body)
+        _columns(body)
     event: Event = _KINDS[kind](**body)
     return event
 
 
-def _columns(body: dict[str, Any]) -> dict[str, Any]:
+def _columns(body: dict[str, Any]) -> None:
     """The fields of a batch, its columns as they were."""
     if "params" in body:
         body["params"] = {name: _column(values) for name, values in body["params"].items()}
     if "values" in body:
         body["values"] = tuple(map(_column, body["values"]))
-    return body
 
 
 def _column(values: list[Any]) -> Any:

@@ -26,6 +26,7 @@ _START = 64
 
 STATES = (TrialState.COMPLETE, TrialState.STOPPED, TrialState.PAUSED, TrialState.FAILED)
 """What the codes of `History.states` mean."""
+_CODES = {state: code for code, state in enumerate(STATES)}
 
 
 class _Columns:
@@ -33,6 +34,7 @@ class _Columns:
 
     __slots__ = (
         "encoded",
+        "filled",
         "losses",
         "n",
         "numbers",
@@ -46,6 +48,7 @@ class _Columns:
 
     def __init__(self, objectives: int) -> None:
         self.n = 0
+        self.filled = 0  # so many rows of the columns are written
         self.trials: Packed[Trial] = Packed()
         self.losses: Floats = np.full((_START, objectives), np.nan)
         self.violations: Floats = np.zeros(_START)
@@ -57,22 +60,29 @@ class _Columns:
         self.encoded = 0
 
     def push(self, trial: Trial) -> None:
-        if self.n == len(self.losses):
+        self.trials.extend((trial,))
+        self.n += 1
+
+    def settle(self) -> _Columns:
+        """Write what was pushed into the columns."""
+        start, stop = self.filled, self.n
+        if start == stop:
+            return self
+        while len(self.losses) < stop:
             self.losses = _grown(self.losses)
             self.violations = _grown(self.violations)
             self.steps = _grown(self.steps)
             self.states = _grown(self.states)
             self.numbers = _grown(self.numbers)
-        if trial.losses is not None:
-            self.losses[self.n] = trial.losses
-        else:
-            self.losses[self.n] = np.nan
-        self.violations[self.n] = trial.violation
-        self.steps[self.n] = trial.step
-        self.numbers[self.n] = trial.number
-        self.states[self.n] = STATES.index(trial.state)
-        self.trials.extend((trial,))
-        self.n += 1
+        nothing = (math.nan,) * self.losses.shape[1]
+        fresh = list(islice(self.trials.since(start), stop - start))
+        self.losses[start:stop] = [nothing if trial.losses is None else trial.losses for trial in fresh]
+        self.violations[start:stop] = [trial.violation for trial in fresh]
+        self.steps[start:stop] = [trial.step for trial in fresh]
+        self.numbers[start:stop] = [trial.number for trial in fresh]
+        self.states[start:stop] = [_CODES[trial.state] for trial in fresh]
+        self.filled = stop
+        return self
 
     def units(self, space: Space) -> Floats:
         """Unit rows of all trials in `space`; only rows not seen before are encoded."""
@@ -82,8 +92,8 @@ class _Columns:
         self.space = space
         while len(self.rows) < self.n:
             self.rows = _grown(self.rows)
-        for index in range(self.encoded, self.n):
-            self.rows[index] = unit_row(space, self.trials[index].params)
+        for index, trial in enumerate(self.trials.since(self.encoded), self.encoded):
+            self.rows[index] = unit_row(space, trial.params)
         self.encoded = self.n
         return self.rows
 
@@ -159,22 +169,22 @@ class History:
     @property
     def losses(self) -> Floats:
         """Shape (n, objectives); NaN for trials that failed."""
-        return self._columns.losses[: self.n]
+        return self._columns.settle().losses[: self.n]
 
     @property
     def violations(self) -> Floats:
         """Shape (n,): sum of positive outcome constraints; 0 is feasible."""
-        return self._columns.violations[: self.n]
+        return self._columns.settle().violations[: self.n]
 
     @property
     def steps(self) -> NDArray[np.int64]:
         """Shape (n,): the last step reported, 0 without reports."""
-        return self._columns.steps[: self.n]
+        return self._columns.settle().steps[: self.n]
 
     @property
     def states(self) -> NDArray[np.int8]:
         """Shape (n,): indices into `STATES`."""
-        return self._columns.states[: self.n]
+        return self._columns.settle().states[: self.n]
 
     def units(self, space: Space) -> Floats:
         """Shape (n, dims): unit rows in `space`, NaN where inactive or unknown."""
@@ -183,7 +193,7 @@ class History:
     @property
     def latest(self) -> NDArray[np.intp]:
         """Indices of the last row of each trial, in the order of the log."""
-        _, first = np.unique(self._columns.numbers[: self.n][::-1], return_index=True)
+        _, first = np.unique(self._columns.settle().numbers[: self.n][::-1], return_index=True)
         return np.sort(self.n - 1 - first)
 
     def __repr__(self) -> str:

@@ -68,8 +68,8 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def read(self, study: int, after: int = 0) -> Sequence[Event]:
-        """The events at positions after+1, after+2, … Raises StudyError when the study was deleted."""
+    def read(self, study: int, after: int = 0, most: int | None = None) -> Sequence[Event]:
+        """The events at positions after+1, after+2, …, at most so many; StudyError when it was deleted."""
 
     @abstractmethod
     def list(self) -> Sequence[StudyInfo]:

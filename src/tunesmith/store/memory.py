@@ -113,9 +113,9 @@ class MemoryStore(Store):
                 log.rows[number] = before
                 self._lease(log, number, after, before)
 
-    def read(self, study: int, after: int = 0) -> Sequence[Event]:
+    def read(self, study: int, after: int = 0, most: int | None = None) -> Sequence[Event]:
         events = self._log(study).events
-        return list(events.since(after)) if after < len(events.rows) else ()
+        return list(islice(events.since(after), most)) if after < len(events.rows) else ()
 
     def list(self) -> Sequence[StudyInfo]:
         with self._lock:

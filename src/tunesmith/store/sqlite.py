@@ -18,7 +18,7 @@ from typing import Literal
 from tunesmith import _check
 from tunesmith._owner import boot, clock
 from tunesmith.errors import LeaseLost, SettingError, StudyError
-from tunesmith.record.codec import decode_event, decode_spec, encode_event, encode_spec
+from tunesmith.record.codec import decode_event, decode_events, decode_spec, encode_event, encode_spec
 from tunesmith.record.event import Event, Reported, Suggested
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
@@ -95,15 +95,16 @@ class SQLiteStore(Store):
             self._keep_evidence(study, events, bodies, str(error))
             raise
 
-    def read(self, study: int, after: int = 0) -> Sequence[Event]:
+    def read(self, study: int, after: int = 0, most: int | None = None) -> Sequence[Event]:
         events: list[Event] = []
         while True:
+            size = _PAGE if most is None else min(_PAGE, most - len(events))
             page = self._file.rows(
                 "select kind, body from event where study_id = ? and position > ? order by position limit ?",
-                (study, after + len(events), _PAGE),
+                (study, after + len(events), size),
             )
-            events.extend(decode_event(kind, body) for kind, body in page)
-            if len(page) < _PAGE:
+            events.extend(decode_events(page))
+            if len(page) < size or len(events) == most:
                 break
         if not events and not self._file.rows("select 1 from head where study_id = ?", (study,)):
             raise gone(study)
