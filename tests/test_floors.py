@@ -16,7 +16,7 @@ FLOORS = [
     ["kernel"],
     # floor 5 in four steps: defaults; what is refused, what is shown; the functions that use them; adapters
     ["presets"],
-    ["agreement", "report"],
+    ["agreement", "terminal"],
     ["api"],
     ["sklearn", "integrations", "launch", "plots", "testing"],
     ["cli", "dashboard", "automl"],

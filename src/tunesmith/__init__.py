@@ -43,7 +43,7 @@ _HOME = {
     "Plateau": "kernel.stop",
     "Prior": "space",
     "Problem": "record.problem",
-    "Progress": "report.progress",
+    "Progress": "terminal.progress",
     "Proposal": "search._base",
     "QMCSearcher": "search.qmc",
     "RandomSearcher": "search.random",

@@ -41,7 +41,6 @@ from tunesmith.record.problem import Problem as Problem
 from tunesmith.record.trial import Report as Report
 from tunesmith.record.trial import Trial as Trial
 from tunesmith.record.trial import TrialState as TrialState
-from tunesmith.report.progress import Progress as Progress
 from tunesmith.schedule._base import Scheduler as Scheduler
 from tunesmith.schedule.asha import ASHA as ASHA
 from tunesmith.schedule.none import NoScheduler as NoScheduler
@@ -66,3 +65,4 @@ from tunesmith.space import Space as Space
 from tunesmith.store._base import StudyInfo as StudyInfo
 from tunesmith.store.memory import MemoryStore as MemoryStore
 from tunesmith.store.sqlite import SQLiteStore as SQLiteStore
+from tunesmith.terminal.progress import Progress as Progress

@@ -26,13 +26,13 @@ from tunesmith.kernel.view import why_none
 from tunesmith.record.event import Claimed, Created, Event, Released, Resumed
 from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import TrialState
-from tunesmith.report.progress import Glance, Progress
-from tunesmith.report.screen import is_terminal
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.parse import parse_space
 from tunesmith.space.space import Space
 from tunesmith.store._base import Store, StudyInfo
+from tunesmith.terminal.progress import Glance, Progress
+from tunesmith.terminal.screen import is_terminal
 
 Objective = Callable[[TrialHandle], Any]
 Storage = str | os.PathLike[str] | Store | None

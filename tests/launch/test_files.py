@@ -123,11 +123,3 @@ def test_outside_of_a_trial_nothing_happens(tmp_path, monkeypatch):
     assert not ts.should_stop()
     assert ts.trial_params() == {}
     assert list(tmp_path.iterdir()) == []
-
-
-def test_report_is_a_function_whatever_was_imported(in_trial):
-    import tunesmith.report.words
-
-    ts.report(acc=0.25)
-    tunesmith.report(acc=0.25)
-    assert len((in_trial / "reports").read_text().splitlines()) == 2

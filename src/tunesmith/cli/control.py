@@ -22,7 +22,7 @@ def stop(name: str | None, now: bool, storage: str) -> None:
 
     `tunesmith resume` goes on.
     """
-    from tunesmith.report.words import plural
+    from tunesmith.terminal.words import plural
 
     study = load(name, storage)
     lost = len(study.cursor.store.renew(study.cursor.id, []).lapsed)  # of runs that were killed

@@ -13,7 +13,7 @@ from tunesmith.cli.stores import load, storage_option
 @storage_option
 def delete(name: str, yes: bool, storage: str) -> None:
     """Delete a study with all its trials."""
-    from tunesmith.report.words import place, plural
+    from tunesmith.terminal.words import place, plural
 
     study = load(name, storage)
     store = study.cursor.store

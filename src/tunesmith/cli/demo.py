@@ -92,7 +92,7 @@ def _told(ledger: Any) -> list[str]:
     """What the defaults and the best configuration are worth: in the search, and on digits it never saw."""
     from tunesmith.cli import digits
     from tunesmith.record.trial import Source
-    from tunesmith.report.table import table
+    from tunesmith.terminal.table import table
 
     given = [t for t in ledger.trials if t.source in (Source.DEFAULT, Source.QUEUE) and t.value is not None]
     rows = [(f"{t.params['model']}, default", t) for t in sorted(given, key=lambda t: t.value)]

@@ -25,8 +25,8 @@ def width() -> int | None:
 @json_option
 def list_(storage: str, as_json: bool) -> None:
     """List all studies of a store."""
-    from tunesmith.report.table import table
-    from tunesmith.report.words import place
+    from tunesmith.terminal.table import table
+    from tunesmith.terminal.words import place
 
     store = existing(storage)
     infos = store.list()
@@ -71,7 +71,7 @@ def show(name: str | None, storage: str, as_json: bool) -> None:
 
         emit(study_record(study, ledger))
         return
-    from tunesmith.report.summary import summary
+    from tunesmith.terminal.summary import summary
 
     spec = study.spec
     goals = ", ".join(f"{o.direction.value} {o.name}" for o in spec.problem.objectives)
@@ -103,8 +103,8 @@ def best(name: str | None, storage: str, as_json: bool) -> None:
         else:
             emit([trial_record(trial, names) for trial in study.best_trials])
         return
-    from tunesmith.report.summary import verdict
-    from tunesmith.report.words import params_python
+    from tunesmith.terminal.summary import verdict
+    from tunesmith.terminal.words import params_python
 
     found = [study.best_trial] if single else study.best_trials
     click.echo("\n".join(verdict(study.cursor.fold.ledger)))
@@ -142,7 +142,7 @@ def trials(
         names = tuple(objective.name for objective in study.spec.problem.objectives)
         emit([trial_record(trial, names) for trial in chosen])
         return
-    from tunesmith.report.table import table
+    from tunesmith.terminal.table import table
 
     if not chosen:
         click.echo("no trial to show")
@@ -153,7 +153,7 @@ def trials(
 
 
 def _row(trial: Any) -> tuple[str, ...]:
-    from tunesmith.report.words import cause, params_line, seconds, values
+    from tunesmith.terminal.words import cause, params_line, seconds, values
 
     told = params_line(trial.params)
     if trial.error and trial.state.value == "FAILED":

@@ -120,7 +120,7 @@ def tune(arguments: dict[str, Any], conclusion: Conclusion, *, quiet: bool) -> i
     """Run `ts.tune` under a live view, print what it found and what to type next; the exit code."""
     from tunesmith import api
     from tunesmith.cli.interrupt import Course, Interrupts
-    from tunesmith.report.progress import Progress
+    from tunesmith.terminal.progress import Progress
 
     progress = None if quiet else Progress(summary=False)
     course = Course(conclusion.prepare)
@@ -142,7 +142,7 @@ def tune(arguments: dict[str, Any], conclusion: Conclusion, *, quiet: bool) -> i
 
 
 def _conclude(study: Any, ledger: Any, conclusion: Conclusion, reason: str, *, interrupted: bool) -> None:
-    from tunesmith.report.summary import summary
+    from tunesmith.terminal.summary import summary
 
     left = ledger.n_trials is not None and len(ledger.trials) - len(ledger.waiting) < ledger.n_trials
     if left and not interrupted:

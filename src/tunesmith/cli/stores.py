@@ -54,7 +54,7 @@ def existing(storage: str) -> Any:
 def load(name: str | None, storage: str) -> Any:
     """The study of this name, or the only one there is when no name is given; a near name is suggested."""
     from tunesmith import api
-    from tunesmith.report.words import place
+    from tunesmith.terminal.words import place
 
     store = existing(storage)
     known = [info.spec.name for info in store.list()]

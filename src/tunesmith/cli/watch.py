@@ -20,9 +20,9 @@ def watch(name: str | None, once: bool, storage: str) -> None:
     On a terminal the live view of `tunesmith run`; elsewhere a line for each trial that ends. It is over
     when the study holds all its trials; Ctrl-C leaves before that, and the study goes on.
     """
-    from tunesmith.report.screen import is_terminal
-    from tunesmith.report.summary import next_steps, summary
-    from tunesmith.report.watching import Watch
+    from tunesmith.terminal.screen import is_terminal
+    from tunesmith.terminal.summary import next_steps, summary
+    from tunesmith.terminal.watching import Watch
 
     study = load(name, storage)
     watching = Watch(study, sys.stdout)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
-from tunesmith.report.words import cause, number, params_python, place, plural, safe, seconds, values
 from tunesmith.store._base import Store
+from tunesmith.terminal.words import cause, number, params_python, place, plural, safe, seconds, values
 
 _DEFAULT = "tunesmith.db"  # where commands look for studies by themselves
 _ORDER = (

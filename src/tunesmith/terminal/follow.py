@@ -11,11 +11,11 @@ from tunesmith.analysis.importance import importances
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Source, Trial, TrialState
-from tunesmith.report.front import FrontSoFar
-from tunesmith.report.snapshot import Best, Row, Snapshot, eta
-from tunesmith.report.spark import staircase
 from tunesmith.schedule._base import Rungs, Scheduler
 from tunesmith.space.space import Space
+from tunesmith.terminal.front import FrontSoFar
+from tunesmith.terminal.snapshot import Best, Row, Snapshot, eta
+from tunesmith.terminal.spark import staircase
 
 _RECENT = 200  # durations that the ETA looks at
 _SAMPLE = 1000  # trials that importances are computed from, at most

@@ -3,9 +3,9 @@
 import pytest
 from shots import SHOTS, WIDTHS, busy, fresh, path, picture, several
 
-from tunesmith.report.frame import ascii_only, frame, plain
-from tunesmith.report.pieces import size
-from tunesmith.report.snapshot import Row
+from tunesmith.terminal.frame import ascii_only, frame, plain
+from tunesmith.terminal.pieces import size
+from tunesmith.terminal.snapshot import Row
 
 NASTY = "\x1b[2J\x9b31m\r\n\t\u202e学習率\u200d\U0001f600" * 3
 
@@ -14,7 +14,7 @@ NASTY = "\x1b[2J\x9b31m\r\n\t\u202e学習率\u200d\U0001f600" * 3
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_view_is_as_drawn(name, width):
     drawn = path(name, width).read_text(encoding="utf-8")
-    assert picture(name, width) == drawn, "if it is better now: python tests/report/shots.py"
+    assert picture(name, width) == drawn, "if it is better now: python tests/terminal/shots.py"
 
 
 def nasty():

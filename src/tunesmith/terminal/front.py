@@ -9,7 +9,7 @@ import numpy as np
 from tunesmith.numeric.hypervolume import hypervolume
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
-from tunesmith.report.snapshot import Front
+from tunesmith.terminal.snapshot import Front
 
 _POINTS = 24  # of the trend
 _QUICK = (3, 300)  # objectives, and trials that were ever on the front, up to which hypervolumes are computed

@@ -6,13 +6,13 @@ import re
 import traceback
 
 import tunesmith as ts
-from tunesmith.report.progress import Progress, line
-from tunesmith.report.screen import is_terminal, writable
-from tunesmith.report.snapshot import eta
-from tunesmith.report.spark import sparkline, staircase, thinned
-from tunesmith.report.summary import summary
-from tunesmith.report.table import table
-from tunesmith.report.words import cause, cells, clip, clock, number, pad, params_python, safe, seconds
+from tunesmith.terminal.progress import Progress, line
+from tunesmith.terminal.screen import is_terminal, writable
+from tunesmith.terminal.snapshot import eta
+from tunesmith.terminal.spark import sparkline, staircase, thinned
+from tunesmith.terminal.summary import summary
+from tunesmith.terminal.table import table
+from tunesmith.terminal.words import cause, cells, clip, clock, number, pad, params_python, safe, seconds
 
 
 def test_sparklines():
@@ -212,7 +212,7 @@ def test_what_an_encoding_lacks_has_a_likeness():
 
 def test_at_most_one_status_line_a_minute(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("tunesmith.report.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tunesmith.terminal.progress.time.monotonic", lambda: now[0])
 
     def objective(trial):
         now[0] += 25.0

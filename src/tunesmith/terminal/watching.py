@@ -7,11 +7,11 @@ from typing import TextIO
 
 from tunesmith.kernel.study import Study
 from tunesmith.record.ledger import Ledger
-from tunesmith.report.follow import Follower
-from tunesmith.report.frame import ascii_only, frame
-from tunesmith.report.pieces import plain
-from tunesmith.report.progress import line, status
-from tunesmith.report.screen import Screen, unicode_fits, writable
+from tunesmith.terminal.follow import Follower
+from tunesmith.terminal.frame import ascii_only, frame
+from tunesmith.terminal.pieces import plain
+from tunesmith.terminal.progress import line, status
+from tunesmith.terminal.screen import Screen, unicode_fits, writable
 
 _EVERY = 0.25  # seconds between looks at the log on a terminal
 _PLAIN = 1.0  # and elsewhere

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.report.pieces import Line, Piece, joined, plain, size
-from tunesmith.report.rows import rows
-from tunesmith.report.snapshot import Best, Front, Snapshot
-from tunesmith.report.spark import BLOCKS, sparkline
-from tunesmith.report.words import cells, clip, clock, number, pad, params_line, plural, safe
+from tunesmith.terminal.pieces import Line, Piece, joined, plain, size
+from tunesmith.terminal.rows import rows
+from tunesmith.terminal.snapshot import Best, Front, Snapshot
+from tunesmith.terminal.spark import BLOCKS, sparkline
+from tunesmith.terminal.words import cells, clip, clock, number, pad, params_line, plural, safe
 
 __all__ = ["ascii_only", "frame", "plain"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.report.words import cells, pad, safe
+from tunesmith.terminal.words import cells, pad, safe
 
 _GAP = "  "
 _LEAST = 12  # what is left of the last column when it is cut

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tunesmith.report.words import cells
+from tunesmith.terminal.words import cells
 
 
 class Piece(NamedTuple):

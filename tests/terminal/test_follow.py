@@ -5,8 +5,8 @@ import math
 import pytest
 
 import tunesmith as ts
-from tunesmith.report.follow import Follower
-from tunesmith.report.watching import Watch, is_done
+from tunesmith.terminal.follow import Follower
+from tunesmith.terminal.watching import Watch, is_done
 
 SPACE = {"x": ts.Float(-1, 1), "kind": ts.Categorical(["a", "b"]), "deep": ts.Int(1, 9, when={"kind": "a"})}
 

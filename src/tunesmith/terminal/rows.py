@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunesmith.report.pieces import Line, Piece
-from tunesmith.report.snapshot import Row, Snapshot
-from tunesmith.report.spark import sparkline
-from tunesmith.report.words import brief, cells, clip, clock, number, pad, params_line, safe
+from tunesmith.terminal.pieces import Line, Piece
+from tunesmith.terminal.snapshot import Row, Snapshot
+from tunesmith.terminal.spark import sparkline
+from tunesmith.terminal.words import brief, cells, clip, clock, number, pad, params_line, safe
 
 _GAP = 2
 _NAME = 12  # columns of a parameter's or an objective's name, at most

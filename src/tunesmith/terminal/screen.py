@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from tunesmith.report.frame import ascii_only
-from tunesmith.report.funnel import Funnel
-from tunesmith.report.pieces import Line, size
+from tunesmith.terminal.frame import ascii_only
+from tunesmith.terminal.funnel import Funnel
+from tunesmith.terminal.pieces import Line, size
 
 Draw = Callable[[int, int], list[Line]]
 """The lines of a view for a width and a height."""

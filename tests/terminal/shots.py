@@ -1,13 +1,13 @@
 """Snapshots to draw, and their pictures on file.
 
-`python tests/report/shots.py` draws the pictures anew: look at them before you commit them.
+`python tests/terminal/shots.py` draws the pictures anew: look at them before you commit them.
 """
 
 import math
 from pathlib import Path
 
-from tunesmith.report.frame import frame, plain
-from tunesmith.report.snapshot import Best, Front, Row, Snapshot
+from tunesmith.terminal.frame import frame, plain
+from tunesmith.terminal.snapshot import Best, Front, Row, Snapshot
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTHS = (40, 60, 80, 200)

@@ -10,13 +10,13 @@ from typing import TextIO
 from tunesmith.kernel.callback import Callback
 from tunesmith.kernel.study import Study
 from tunesmith.record.trial import Trial, TrialState
-from tunesmith.report.follow import Follower
-from tunesmith.report.frame import frame
-from tunesmith.report.pieces import Line
-from tunesmith.report.screen import Screen, is_terminal, writable
-from tunesmith.report.snapshot import Snapshot
-from tunesmith.report.summary import next_steps, summary
-from tunesmith.report.words import cause, clock, number, params_line, safe, seconds, values
+from tunesmith.terminal.follow import Follower
+from tunesmith.terminal.frame import frame
+from tunesmith.terminal.pieces import Line
+from tunesmith.terminal.screen import Screen, is_terminal, writable
+from tunesmith.terminal.snapshot import Snapshot
+from tunesmith.terminal.summary import next_steps, summary
+from tunesmith.terminal.words import cause, clock, number, params_line, safe, seconds, values
 
 _MINUTE = 60.0  # between two status lines, at least
 _PATIENCE = 0.05  # seconds for which a repaint waits for a busy study

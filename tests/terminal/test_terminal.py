@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from tunesmith.report.words import cells
+from tunesmith.terminal.words import cells
 
 _DEADLINE = 60.0
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
