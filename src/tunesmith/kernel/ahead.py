@@ -43,7 +43,7 @@ class Ahead:
             return None
         if not self._start <= number < self._end and not self._prepare(space, number):
             return None
-        return dict(zip(space.names, self._rows[number - self._start], strict=True))
+        return dict(zip(space.names, self._rows[number - self._start]))  # noqa: B905 (as long, and hot)
 
     def _prepare(self, space: Space, number: int) -> bool:
         start = number - number % _BLOCK

@@ -245,18 +245,9 @@ class Cursor:
             if values is None and state is TrialState.STOPPED:
                 reports = self.fold.ledger.trials[number].reports
                 values = reports[-1].values if reports else None
-            events.append(
-                Finished(
-                    number,
-                    attempt,
-                    state,
-                    values,
-                    message.error,
-                    message.constraints,
-                    message.user_attrs,
-                    at=at,
-                )
-            )
+            error, constraints, attrs = message.error, message.constraints, message.user_attrs
+            fields = (number, attempt, state, values, error, constraints, attrs, at)
+            events.append(tuple.__new__(Finished, fields))
         self.append(events)
         self._claims.pop(number, None)
 
@@ -280,7 +271,7 @@ class Cursor:
         ledger = self.fold.ledger
         fixed = ledger.fixed.get(trial.number, _NOTHING) if ledger.fixed else _NOTHING
         path, step = self._checkpoint(trial) if ledger.checkpoints else (None, 0)
-        return Assignment(trial, domains or _NOTHING, fixed, path, step, self.spec.seed)
+        return tuple.__new__(Assignment, (trial, domains or _NOTHING, fixed, path, step, self.spec.seed))
 
     def _checkpoint(self, trial: Trial) -> tuple[str | None, int]:
         """The newest checkpoint of the trial, or of its parent: the file's path, and the step."""

@@ -91,7 +91,7 @@ def propose(
         if proposal is not None and proposal.memo is not None and fixed is None:
             memo = loads(dumps(proposal.memo))  # as it will be when it comes back from the log
         params = view.ledger.space.decode(unit) if fixed is None else _with_fixed(view, fixed, unit)
-    return Created(
+    fields = (
         view.number,
         0 if worker is None else 1,
         params,
@@ -104,6 +104,7 @@ def propose(
         fixed,
         at,
     )
+    return tuple.__new__(Created, fields)
 
 
 def _with_fixed(view: Outlook, fixed: Mapping[str, Any], unit: Sequence[float]) -> dict[str, Any]:

@@ -293,7 +293,7 @@ def ended(
 ) -> Message:
     """The message that ends this attempt."""
     params, domains = asked(handle)
-    return Message(
+    fields = (
         handle.number,
         handle._assignment.trial.attempt,
         Kind.END,
@@ -308,7 +308,9 @@ def ended(
         domains,
         handle._constraints,
         handle._user_attrs,
+        None,  # file
     )
+    return tuple.__new__(Message, fields)
 
 
 def resume(handle: TrialHandle, assignment: Assignment, send: Send) -> None:

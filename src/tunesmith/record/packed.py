@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, compress, repeat
+from operator import is_
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from tunesmith.record.trial import Source, TrialState
@@ -71,14 +72,14 @@ class Table(NamedTuple):
 
 
 class _Mixed(NamedTuple):
-    """Rows of several kinds: row i is row `places[i]` of table `kinds[i]`."""
+    """Rows of several kinds: each is the next of the table that its code names."""
 
-    kinds: bytes
-    places: array[int]
+    codes: bytes
     tables: tuple[Table, ...]
 
     def __getitem__(self, index: Any) -> Any:
-        return self.tables[self.kinds[index]][self.places[index]]
+        code = self.codes[index]
+        return self.tables[code][self.codes.count(code, 0, index)]
 
 
 def column(values: Sequence[Any]) -> Any:
@@ -138,15 +139,9 @@ def _packed(rows: Sequence[Any]) -> Table | _Mixed:
     found = list(dict.fromkeys(kinds))
     if len(found) == 1:
         return table(rows)
-    groups: dict[Any, list[Any]] = {kind: [] for kind in found}
-    places = array("H")
-    for kind, row in zip(kinds, rows, strict=True):
-        group = groups[kind]
-        places.append(len(group))
-        group.append(row)
-    codes = {kind: code for code, kind in enumerate(found)}
-    tables = tuple([table(group) for group in groups.values()])
-    return _Mixed(bytes([codes[kind] for kind in kinds]), places, tables)
+    codes = bytes(map({kind: code for code, kind in enumerate(found)}.__getitem__, kinds))
+    groups = [list(compress(rows, map(is_, kinds, repeat(kind)))) for kind in found]
+    return _Mixed(codes, tuple(map(table, groups)))
 
 
 class Slab(NamedTuple):
@@ -191,7 +186,7 @@ class Packed(Sequence[R], Generic[R]):
 
     def since(self, start: int) -> Iterator[R]:
         """The records from index `start` on."""
-        for index, held in enumerate(islice(self.rows, start, None), start):
+        for index, held in enumerate(self.rows[start:] if start else self.rows, start):
             row: Any = held.rows[index - held.start] if type(held) is Slab else held
             yield row
 
