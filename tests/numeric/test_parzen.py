@@ -30,7 +30,7 @@ def observations(n, rng, missing=0.3):
 
 def mixture(seed, n=12):
     rng = np.random.default_rng(seed)
-    return fit(FRAME, observations(n, rng), rng.random(n) + 0.1, 0.7)
+    return fit(FRAME, observations(n, rng), rng.random(n) + 0.1, 0.7, 0.12)
 
 
 def log_density(mix, points):
@@ -127,7 +127,7 @@ def test_columns_that_a_point_lacks_are_integrated_out():
 def test_samples_are_normals_whose_tails_lie_on_the_edges():
     """Shares within five standard deviations: false alarms below one in 10^5 runs."""
     points = np.array([[0.05, 0.5, 0.2, 0.5, 0.05]])
-    mix, n = fit(FRAME, points, np.ones(1), 0.0, floor=0.1), 40_000
+    mix, n = fit(FRAME, points, np.ones(1), 0.0, 0.1), 40_000
     sample, kernels = mix.sample(np.random.default_rng(6), n)
     assert not kernels.any()
     b = mix.bandwidths[0, 0]
@@ -157,7 +157,7 @@ def test_samples_of_categories_follow_the_density():
 
 
 def test_no_observation_is_the_prior_and_samples_stay_inside():
-    mix = fit(FRAME, np.empty((0, 5)), np.empty(0), 1.0)
+    mix = fit(FRAME, np.empty((0, 5)), np.empty(0), 1.0, 0.1)
     points, _ = mix.sample(np.random.default_rng(0), 2000)
     assert ((points >= 0) & (points <= 1)).all()
     assert np.mean(np.abs(points[:, 1] - 0.3) < 0.2) > 0.6  # what is believed
@@ -167,7 +167,7 @@ def test_no_observation_is_the_prior_and_samples_stay_inside():
 
 def test_mixtures_of_far_points_do_not_underflow():
     frame = Frame((FLOAT,) * 60)
-    mix = fit(frame, np.zeros((5, 60)), np.ones(5), 1e-300)
+    mix = fit(frame, np.zeros((5, 60)), np.ones(5), 1e-300, 0.1)
     assert np.isfinite(mix.log_density(frame.features(np.ones((3, 60))))).all()
 
 

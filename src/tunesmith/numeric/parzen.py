@@ -187,27 +187,17 @@ class Mixture:
         return found, kernel
 
 
-def fit(
-    frame: Frame,
-    points: Floats,
-    weights: Floats,
-    prior_weight: float,
-    floor: float = 0.03,
-    rate: float = 0.2,
-) -> Mixture:
+def fit(frame: Frame, points: Floats, weights: Floats, prior_weight: float, least: float) -> Mixture:
     """The mixture of observations and the prior. `points` (n, columns), NaN where unknown; `weights` (n,).
 
     A bandwidth is the larger gap to the two neighbours in the column (Bergstra et al. 2011), no less than
-    - `floor` of the range, which does not shrink (Watanabe 2023, section 3.4), and half a cell;
-    - `rate` * n^(-1 / (columns + 4)), at which a joint density of that many columns can be known (Scott 1992,
-      section 6.3): neighbours in one column say nothing of how sparse the others are.
+    `least` and half a cell, no more than 1: neighbours in one column do not tell how sparse the others are.
     """
     unknown = np.isnan(points)
     partial = bool(unknown.any())
     x = points[:, frame.numbers]
     if len(x) and len(frame.numbers):
-        joint = max(floor, rate * len(points) ** (-1.0 / (len(frame.axes) + 4)))
-        lowest = np.maximum(joint, frame.half)
+        lowest = np.maximum(least, frame.half)
         gaps = _gaps(x) if len(x) <= _CROWD else lowest[None, :]
         bandwidths = np.minimum(np.maximum(gaps, lowest), 1.0)
     else:

@@ -66,6 +66,28 @@ class Layout:
         return found
 
 
+def inferred(frame: Frame, seen: Floats, points: Floats, fallback: Bools) -> Bools:
+    """Shape of `points`: which columns each would have, as far as the rows that were seen tell.
+
+    For studies that declare no conditions. A column that came with some values of a category, always, and
+    never with others, goes by that category; one that follows none goes by `fallback`.
+    """
+    active = fallback.copy()
+    there = ~np.isnan(seen)
+    seen_codes, codes = frame.codes(seen), frame.codes(points)
+    for d in np.flatnonzero(~there.all(axis=0)).tolist():
+        for place, (k, size) in enumerate(zip(frame.categories.tolist(), frame.sizes.tolist(), strict=True)):
+            of = there[:, k]
+            if k == d or (there[:, d] & ~of).any():
+                continue
+            with_it = np.bincount(seen_codes[there[:, d], place], minlength=size) > 0
+            without = np.bincount(seen_codes[of & ~there[:, d], place], minlength=size) > 0
+            if not (with_it & without).any():
+                active[:, d] = ~without[codes[:, place]]
+                break
+    return active
+
+
 @lru_cache(maxsize=16)
 def layout_of(space: Space) -> Layout:
     """The layout of a space, remembered."""

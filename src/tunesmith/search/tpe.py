@@ -24,7 +24,7 @@ from tunesmith.numeric.parzen import Frame, Mixture, fit
 from tunesmith.numeric.qmc import Sobol, sobol
 from tunesmith.record.history import History, pending_units
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
-from tunesmith.search._layout import Layout, layout_of
+from tunesmith.search._layout import Layout, inferred, layout_of
 from tunesmith.search._split import split
 from tunesmith.search._untried import untried
 
@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
+_ALONE = 3  # candidates of a parameter by itself: of more, the best in every column at once lies in the tails
 _BELIEF = 10.0  # weight of the priors' logarithm, over the number of trials
 
 
@@ -54,9 +55,10 @@ class TPESearcher(HistorySearcher):
     Args:
         n_startup: trials observed before the model is used; until then points of a scrambled Sobol sequence.
         gamma: share of trials called good; `max_good`: how many at most.
-        candidates, candidates_per_dim: how many points of l are compared.
+        candidates, candidates_per_dim: how many points of l are compared (3 when not multivariate).
         floor: least bandwidth, as a share of the range; raise it for noisy objectives.
-        rate: least bandwidth is also rate * n^(-1 / (dims + 4)) of n observations.
+        rate: least bandwidth is also rate * n^(-1 / dims) after n trials, the side of a cube that is one
+            trial's share of the space.
         max_bad: how many bad trials are modelled.
         multivariate: whether parameters are modelled jointly; False chooses each one by itself, which suits
             parameters that do not interact.
@@ -67,13 +69,13 @@ class TPESearcher(HistorySearcher):
 
     handles = Handles(objectives=None)
 
-    n_startup: int = 6
+    n_startup: int = 8
     gamma: float = 0.15
     max_good: int = 25
     candidates: int = 24
     candidates_per_dim: int = 8
     floor: float = 0.03
-    rate: float = 0.2
+    rate: float = 0.25
     max_bad: int = 256
     multivariate: bool = True
 
@@ -107,7 +109,7 @@ class TPESearcher(HistorySearcher):
         if self.multivariate:
             points = _jointly(layout, evidence, rng, self)
         else:
-            points = _one_by_one(layout, evidence, rng, self)
+            points = _one_by_one(layout, evidence, rng)
         yield from map(np.ndarray.tolist, points)
 
 
@@ -121,13 +123,16 @@ class _Evidence(NamedTuple):
     broken: tuple[Floats, Floats] | None
     feasible: float
     trials: int
+    least: float  # bandwidth
 
     def column(self, d: int) -> _Evidence:
         """The evidence about one column, from those that have it."""
         pairs = (self.good, self.bad, self.kept, self.broken)
         good, bad, kept, broken = (None if pair is None else _known(*pair, d) for pair in pairs)
         empty = np.empty((0, 1)), np.empty(0)
-        return _Evidence(good or empty, bad or empty, self.share, kept, broken, self.feasible, self.trials)
+        return _Evidence(
+            good or empty, bad or empty, self.share, kept, broken, self.feasible, self.trials, self.least
+        )
 
 
 def _known(points: Floats, weights: Floats, d: int) -> tuple[Floats, Floats]:
@@ -150,7 +155,9 @@ def _evidence(history: History, ask: Ask, pending: Floats, settings: TPESearcher
         meets = history.violations[rows] <= 0.0
         kept = units[rows[meets]], weights[meets]
         broken = units[rows[~meets]], weights[~meets]
-    return _Evidence(good, bad, found.share, kept, broken, found.feasible, history.n)
+    dims = np.count_nonzero(~np.isnan(good[0])) / len(good[0])  # that a trial has
+    least = max(settings.floor, settings.rate * history.n ** (-1.0 / max(dims, 1.0)))
+    return _Evidence(good, bad, found.share, kept, broken, found.feasible, history.n, least)
 
 
 class _Model(NamedTuple):
@@ -162,13 +169,17 @@ class _Model(NamedTuple):
     broken: Mixture | None
 
     @classmethod
-    def of(cls, frame: Frame, evidence: _Evidence, settings: TPESearcher) -> _Model:
-        pairs = (evidence.good, evidence.bad, evidence.kept, evidence.broken)
-        fitted = [
-            None if pair is None else fit(frame, *pair, 1.0, settings.floor, settings.rate) for pair in pairs
-        ]
-        good, bad, kept, broken = fitted
-        return cls(good, bad, kept, broken)  # type: ignore[arg-type]
+    def of(cls, frame: Frame, evidence: _Evidence) -> _Model:
+        def made(pair: tuple[Floats, Floats]) -> Mixture:
+            return fit(frame, *pair, 1.0, evidence.least)
+
+        kept, broken = evidence.kept, evidence.broken
+        return cls(
+            made(evidence.good),
+            made(evidence.bad),
+            None if kept is None else made(kept),
+            None if broken is None else made(broken),
+        )
 
 
 def _scores(model: _Model, evidence: _Evidence, features: Floats) -> Floats:
@@ -193,12 +204,12 @@ def _relative(log_ratio: Floats, share: float) -> Floats:
 def _jointly(layout: Layout, evidence: _Evidence, rng: np.random.Generator, settings: TPESearcher) -> Floats:
     """Candidates of all parameters at once, the most promising first."""
     frame = layout.frame
-    model = _Model.of(frame, evidence, settings)
+    model = _Model.of(frame, evidence)
     count = settings.candidates + settings.candidates_per_dim * len(frame.axes)
     points, kernels = model.good.sample(rng, count)
     active = layout.active(points)
-    if active is None:  # what it does not declare: each candidate has what the trial it began with had
-        active = _as_seen(evidence.good[0], kernels)
+    if active is None:
+        active = _undeclared(frame, evidence, points, kernels)
     features = frame.features(points, active)
     score = _scores(model, evidence, features)
     if frame.beliefs is not None:
@@ -207,25 +218,23 @@ def _jointly(layout: Layout, evidence: _Evidence, rng: np.random.Generator, sett
     return ranked
 
 
-def _as_seen(points: Floats, kernels: Indices) -> Bools | None:
-    """Which columns the observations have that kernels stand for, the prior all; None when all have all."""
-    known = ~np.isnan(points)
-    if known.all():
+def _undeclared(frame: Frame, evidence: _Evidence, points: Floats, kernels: Indices) -> Bools | None:
+    """Which columns candidates have that no condition tells of; None when all trials had all."""
+    good, bad = evidence.good[0], evidence.bad[0]
+    known = ~np.isnan(good)
+    if known.all() and not np.isnan(bad).any():
         return None
-    found: Bools = np.append(known, np.ones((1, known.shape[1]), dtype=np.bool_), axis=0)[kernels]
-    return found
+    begun = np.append(known, np.ones((1, known.shape[1]), dtype=np.bool_), axis=0)[kernels]
+    return inferred(frame, np.concatenate([good, bad]), points, begun)
 
 
-def _one_by_one(
-    layout: Layout, evidence: _Evidence, rng: np.random.Generator, settings: TPESearcher
-) -> Floats:
+def _one_by_one(layout: Layout, evidence: _Evidence, rng: np.random.Generator) -> Floats:
     """Candidates of each parameter by itself, put side by side, the most promising first."""
-    count = settings.candidates + settings.candidates_per_dim
     columns = []
     for d, axis in enumerate(layout.frame.axes):
         frame, own = Frame((axis,)), evidence.column(d)
-        model = _Model.of(frame, own, settings)
-        points, _ = model.good.sample(rng, count)
+        model = _Model.of(frame, own)
+        points, _ = model.good.sample(rng, _ALONE)
         features = frame.features(points)
         score = _scores(model, own, features)
         if frame.beliefs is not None:
