@@ -73,7 +73,7 @@ class TPESearcher(HistorySearcher):
     gamma: float = 0.15
     max_good: int = 25
     candidates: int = 24
-    candidates_per_dim: int = 8
+    candidates_per_dim: int = 2
     floor: float = 0.03
     rate: float = 0.25
     max_bad: int = 256
