@@ -16,7 +16,7 @@ drawn without replacement, then (1) would be, on average,
 
 which is taken off; and nothing is claimed as long as no parameter stands out by `_CLEAR` standard deviations.
 A searcher that has found the good region makes all its trials alike: the best third is compared as well, which
-shows what told the good region from the bad one, and the clearer of both is taken. A conditional parameter is
+tells what the good region has that the bad one has not, and the clearer of both is taken. A conditional parameter is
 judged by the trials in which it is active, and weighs as much as their share of all.
 """
 

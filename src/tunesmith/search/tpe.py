@@ -33,6 +33,7 @@ Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
 _ALONE = 3  # candidates of a parameter by itself: of more, the best in every column at once lies in the tails
+_MOST_DIMS = 8.0  # that count for bandwidths: in more, few matter
 _BELIEF = 10.0  # weight of the priors' logarithm, over the number of trials
 
 
@@ -58,7 +59,7 @@ class TPESearcher(HistorySearcher):
         candidates, candidates_per_dim: how many points of l are compared (3 when not multivariate).
         floor: least bandwidth, as a share of the range; raise it for noisy objectives.
         rate: least bandwidth is also rate * n^(-1 / dims) after n trials, the side of a cube that is one
-            trial's share of the space.
+            trial's share of the space; dims is 8 at most.
         max_bad: how many bad trials are modelled.
         multivariate: whether parameters are modelled jointly; False chooses each one by itself, which suits
             parameters that do not interact.
@@ -156,7 +157,7 @@ def _evidence(history: History, ask: Ask, pending: Floats, settings: TPESearcher
         kept = units[rows[meets]], weights[meets]
         broken = units[rows[~meets]], weights[~meets]
     dims = np.count_nonzero(~np.isnan(good[0])) / len(good[0])  # that a trial has
-    least = max(settings.floor, settings.rate * history.n ** (-1.0 / max(dims, 1.0)))
+    least = max(settings.floor, settings.rate * history.n ** (-1.0 / min(max(dims, 1.0), _MOST_DIMS)))
     return _Evidence(good, bad, found.share, kept, broken, found.feasible, history.n, least)
 
 
