@@ -15,9 +15,9 @@ drawn without replacement, then (1) would be, on average,
     gamma'^2 * (n - n') / (n' (n - 1)) * sum_c ( E_D[K(c, x)^2] - p(c)^2 ) / p(c),                (2)
 
 which is taken off; and nothing is claimed as long as no parameter stands out by `_CLEAR` standard deviations.
-A searcher that has found the good region makes all its trials alike: the best third is compared as well, which
-tells what the good region has that the bad one has not, and the clearer of both is taken. A conditional parameter is
-judged by the trials in which it is active, and weighs as much as their share of all.
+A searcher that has found the good region makes all its trials alike: the best third is compared as well,
+which tells what the good region has that the bad one has not, and the clearer of both is taken. A conditional
+parameter is judged by the trials in which it is active, and weighs as much as their share of all.
 """
 
 from __future__ import annotations

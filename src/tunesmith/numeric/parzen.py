@@ -66,7 +66,7 @@ class Frame:
         self.width = self.height + len(self.believed) + 1
         self.uneven = [d for d in self.celled if not axes[d].even]
         self.blur = np.array([axes[d].blur for d in self.numbers])
-        self.half = np.array([0.5 * axes[d].resolution for d in self.numbers])
+        self.step = np.array([axes[d].resolution for d in self.numbers])
         self.special = sorted({*self.celled, *self.believed, *self.categories.tolist()})
         self.plain = not self.special
         self.beliefs = self._beliefs() if any(axis.prior is not None for axis in axes) else None
@@ -191,13 +191,14 @@ def fit(frame: Frame, points: Floats, weights: Floats, prior_weight: float, leas
     """The mixture of observations and the prior. `points` (n, columns), NaN where unknown; `weights` (n,).
 
     A bandwidth is the larger gap to the two neighbours in the column (Bergstra et al. 2011), no less than
-    `least` and half a cell, no more than 1: neighbours in one column do not tell how sparse the others are.
+    `least` and one cell, no more than 1: neighbours in one column do not tell how sparse the others are, and
+    the next value of a grid must stay within reach.
     """
     unknown = np.isnan(points)
     partial = bool(unknown.any())
     x = points[:, frame.numbers]
     if len(x) and len(frame.numbers):
-        lowest = np.maximum(least, frame.half)
+        lowest = np.maximum(least, frame.step)
         gaps = _gaps(x) if len(x) <= _CROWD else lowest[None, :]
         bandwidths = np.minimum(np.maximum(gaps, lowest), 1.0)
     else:
