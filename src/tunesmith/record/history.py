@@ -94,7 +94,8 @@ class _Columns:
         self.space = space
         while len(self.rows) < self.n:
             self.rows = _grown(self.rows)
-        for index, trial in enumerate(self.trials.since(self.encoded), self.encoded):
+        fresh = self.trials.since(self.encoded) if self.encoded < self.n else ()
+        for index, trial in enumerate(fresh, self.encoded):
             self.rows[index] = unit_row(space, trial.params)
         self.encoded = self.n
         return self.rows
