@@ -17,7 +17,7 @@ from tunesmith.agreement import Same, refuse, told
 from tunesmith.errors import SettingError, StudyError
 from tunesmith.kernel.callback import AnyCallback, Callback
 from tunesmith.kernel.cursor import Cursor
-from tunesmith.kernel.run import check
+from tunesmith.kernel.run import ENDLESS, check
 from tunesmith.kernel.stop import StopRule
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.trial import TrialHandle
@@ -111,6 +111,7 @@ def tune(
         seed=seed,
         resume=True,
         arrays=vectorized is not None,
+        endless=n_trials is None and timeout is None and stop is None,
     )
     study.optimize(
         objective,
@@ -139,10 +140,12 @@ def create_study(
     name: str | None = None,
     storage: Storage = None,
     seed: int | None = None,
+    load_if_exists: bool = False,
 ) -> Study:
     """A new study, to ask and tell; the arguments are those of `tune`. `n_trials` is a hint here.
 
-    Raises StudyError when a study of this name exists.
+    `load_if_exists`: the study of this name when there is one, for a script that is run again. Raises
+    StudyError when a study of this name exists, or with `load_if_exists` when it differs from what is asked.
     """
     return _open(
         space,
@@ -157,7 +160,7 @@ def create_study(
         name=name,
         storage=storage,
         seed=seed,
-        resume=False,
+        resume=load_if_exists,
     )
 
 
@@ -253,6 +256,7 @@ def _open(
     seed: int | None,
     resume: bool,
     arrays: bool = False,
+    endless: bool = False,
 ) -> Study:
     """The study that these arguments describe: a new one, or the one of this name when it is the same."""
     if fidelity is not None and not isinstance(fidelity, Fidelity):
@@ -273,7 +277,7 @@ def _open(
             return None
         if not resume:
             raise StudyError(
-                f"a study named {name!r} exists in {store}: load_study() it, or choose another name"
+                f"a study named {name!r} exists in {store}: say load_if_exists=True, or choose another name"
             )
         same = Same(info.spec.name, store, info.spec)
         same.check(wanted, seed, searcher, scheduler, named=bool(direction or objectives))
@@ -289,6 +293,8 @@ def _open(
     chosen = presets.searcher(searcher)
     scheduling = presets.scheduler(scheduler, objective)
     refuse(wanted, chosen, scheduling)
+    if endless and not chosen.ends:
+        raise SettingError(ENDLESS)
     if arrays:
         check_arrays(wanted.space, scheduling.learns)
     spec = StudySpec(

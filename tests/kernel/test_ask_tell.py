@@ -145,6 +145,28 @@ def test_enqueue_in_a_define_by_run_study_is_what_the_objective_gets():
     assert study.replay().identical
 
 
+def test_what_is_enqueued_in_vain_is_said():
+    study = study_of(None)
+    study.enqueue({"x": 0.25, "zzz": 1})
+    with pytest.warns(UserWarning, match="trial 0 was enqueued with 'zzz', which the objective did not ask"):
+        study.optimize(lambda t: t.suggest_float("x", 0, 1), 2)
+    assert study.trials[0].user_attrs == {"tunesmith:unused": ["zzz"]}
+    assert dict(study.trials[0].params) == {"x": 0.25}
+    assert not study.trials[1].user_attrs
+    study.enqueue({"x": 0.25, "zzz": 1})
+    study.tell(study.ask(), state="FAILED")
+    assert not study.trials[2].user_attrs
+    assert study.replay().identical
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, True])
+def test_asking_for_no_trial_is_refused(count):
+    study = study_of()
+    with pytest.raises(ts.SettingError, match="the number of trials to ask for must be"):
+        study.ask(count)
+    assert not study.trials
+
+
 def test_imported_trials_count_and_are_learnt_from():
     study = study_of(searcher="tpe")
     record = study.add_trial(

@@ -68,6 +68,40 @@ def test_a_declared_space_may_be_asked_by_name():
         study.optimize(lambda t: t.suggest_float("y", 0, 1), 5)
 
 
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda t: t.suggest_float("lr", 1e-5, 1e-1), "log=True"),
+        (lambda t: t.suggest_float("lr", 1e-5, 1.0, log=True), "Float(1e-05, 1.0"),
+        (lambda t: t.suggest_float("n", 1, 9), "Int(1, 9"),
+        (lambda t: t.suggest_int("n", 1, 9), "Int(1, 9"),
+        (lambda t: t.suggest_categorical("act", ["relu"]), "['relu']"),
+        (lambda t: t.suggest_int("fixed", 4, 8), "Constant(3"),
+    ],
+)
+def test_another_range_than_the_declared_one_is_refused_with_both(ask, told):
+    space = {
+        "lr": ts.Float(1e-5, 1e-1, log=True, default=1e-3),
+        "n": ts.Int(1, 9, step=2, prior=ts.Prior(3)),
+        "act": ts.Categorical(["relu", "gelu"], default="gelu"),
+        "fixed": 3,
+    }
+
+    def same(trial):
+        lr = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
+        assert trial.suggest_int("n", 1, 10, step=2) in (1, 3, 5, 7, 9)
+        assert trial.suggest_categorical("act", ["gelu", "relu"]) == trial["act"]
+        assert trial.suggest_int("fixed", 1, 8) == 3
+        return lr
+
+    study = ts.create_study(space, searcher="random", seed=0)
+    study.optimize(same, 5)
+    assert study.best_value == study.best_params["lr"]
+    with pytest.raises(ts.ObjectiveError, match=r"is declared as .* asks for ") as caught:
+        ask(study.ask())
+    assert told in str(caught.value)
+
+
 def test_objects_as_choices():
     class Small: ...
 

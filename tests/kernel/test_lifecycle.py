@@ -132,6 +132,26 @@ def test_two_studies_of_one_name_are_refused(store):
         ts.create_study(SPACE, name="a", storage=store)
 
 
+def test_create_or_load(store):
+    options = {"searcher": "random", "seed": 1, "name": "a", "storage": store, "load_if_exists": True}
+    ts.create_study(SPACE, **options).ask()
+    again = ts.create_study(SPACE, **options)
+    assert len(again.trials) == 1
+    assert again.ask().number == 1
+    with pytest.raises(ts.StudyError, match="another seed"):
+        ts.create_study(SPACE, **{**options, "seed": 2})
+    with pytest.raises(ts.StudyError, match="another space"):
+        ts.create_study({"x": ts.Float(0, 9)}, **options)
+
+
+def test_an_endless_search_is_refused_before_there_is_a_study(store):
+    with pytest.raises(ts.SettingError, match="would never end"):
+        ts.tune(by_x, SPACE, name="endless", storage=store)
+    assert not ts.list_studies(storage=store)
+    ts.tune(by_x, SPACE, n_trials=2, name="endless", storage=store, searcher="random")
+    assert len(ts.tune(by_x, SPACE, name="endless", storage=store).trials) == 2
+
+
 @dataclass
 class Config:
     lr: Annotated[float, ts.Float(1e-5, 1e-1, log=True)] = 1e-3

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from tunesmith.numeric.hypervolume import contributions, hypervolume, reference_point, select
-from tunesmith.numeric.pareto import fronts, nondominated
+from tunesmith.numeric.hypervolume import contributions, hypervolume, reference_point, select, spread
+from tunesmith.numeric.pareto import fronts, nondominated, ranks
 
 
 def brute(losses):
@@ -72,3 +72,29 @@ def test_selection_takes_all_when_there_are_few_and_a_flat_column_has_room():
     reference = reference_point(losses)
     assert (reference > losses).all()
     assert sorted(select(losses, reference, 5)) == [0, 1]
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 5])
+def test_ranks_number_the_fronts(objectives):
+    losses = np.random.default_rng(objectives).integers(0, 5, (50, objectives)).astype(float)
+    found = ranks(losses, 50)
+    for number, front in enumerate(fronts(losses)):
+        assert set(np.flatnonzero(found == number)) == set(front)
+    few = ranks(losses, 12)
+    assert np.count_nonzero(few >= 0) >= 12 > np.count_nonzero((few >= 0) & (few < few.max()))
+    assert np.array_equal(few[few >= 0], found[few >= 0])
+    assert not len(ranks(losses[:0], 3))
+
+
+@pytest.mark.parametrize("objectives", [2, 3, 5])
+def test_spread_is_nearly_as_good_as_the_exact_greedy_choice(objectives):
+    """Points of a spherical front: 95 % of the exact greedy choice's hypervolume, and more than chance."""
+    rng = np.random.default_rng(objectives)
+    losses = 1.0 - np.abs(rng.normal(size=(40, objectives)))
+    losses = 1.0 - (1.0 - losses) / np.linalg.norm(1.0 - losses, axis=1, keepdims=True)
+    reference = reference_point(losses)
+    ours, exact = (hypervolume(losses[f(losses, reference, 8)], reference) for f in (spread, select))
+    chance = [hypervolume(losses[rng.choice(40, 8, replace=False)], reference) for _ in range(50)]
+    assert ours >= 0.95 * exact
+    assert ours > np.max(chance)
+    assert len(set(spread(losses, reference, 100).tolist())) == 40

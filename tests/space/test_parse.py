@@ -93,7 +93,7 @@ def test_scipy_distributions():
         assert domain.high == pytest.approx(value.ppf(0.999))
         assert domain.prior == ts.Prior(pytest.approx(value.median()))
     assert ts.parse_domain(stats.poisson(5)) == ts.Int(0, 13, prior=ts.Prior(5))
-    with pytest.raises(SpaceError, match="is no frozen SciPy distribution"):
+    with pytest.raises(SpaceError, match="frozen ones of one number are taken"):
         ts.parse_domain(stats.norm)
 
 
@@ -222,3 +222,28 @@ def test_annotations_that_cannot_be_read():
 
     with pytest.raises(SpaceError, match="annotations of Local cannot be read"):
         ts.parse_space(Local)
+
+
+def test_distributions_of_listed_values_are_categories():
+    stats = pytest.importorskip("scipy.stats")
+    even = ts.parse_domain(stats.rv_discrete(values=([1, 5, 9], [0.25, 0.5, 0.25]))())
+    assert even == ts.Categorical([1, 5, 9], ordered=True, prior=ts.Prior(5))
+    assert ts.parse_domain(stats.rv_discrete(values=([1, 5], [0.5, 0.5]))(loc=2)) == ts.Categorical(
+        [3, 7], ordered=True
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda stats: stats.norm,
+        lambda stats: stats.multivariate_normal([0, 0]),
+        lambda stats: stats.uniform([0, 1], [1, 2]),
+        lambda stats: stats.norm([0, 1]),
+        lambda stats: stats.rv_discrete(values=([1, 2], [0.5, 0.5])),
+    ],
+)
+def test_distributions_that_are_no_parameter_say_what_is_taken(make):
+    stats = pytest.importorskip("scipy.stats")
+    with pytest.raises(SpaceError, match=r"frozen ones of one number .* stats.loguniform\(1e-5, 1e-1\)"):
+        ts.parse_domain(make(stats))

@@ -4,6 +4,8 @@ import json
 import math
 import pickle
 import re
+from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -271,6 +273,16 @@ def test_flat_and_with_domain():
     kept = SPACE.with_domain("extra", ts.Float(0, 1))
     assert kept.constraints == SPACE.constraints
     assert ts.Space.flat({}).decode([]) == {}
+
+
+def test_a_space_of_a_dataclass_with_another_parameter_still_makes_configs():
+    @dataclass
+    class Config:
+        lr: float = 0.5
+        act: Literal["relu", "gelu"] = "relu"
+
+    space = ts.parse_space(Config).with_domain("more", ts.Float(0, 1))
+    assert config_of(space, {"lr": 0.5, "act": "gelu", "more": 0.2}) == Config(act="gelu")
 
 
 def test_objects_and_table():

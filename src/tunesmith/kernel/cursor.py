@@ -7,6 +7,7 @@ import math
 import os
 import threading
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -17,7 +18,7 @@ from tunesmith.errors import Conflict, LeaseLost
 from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.ahead import Ahead
 from tunesmith.kernel.lease import keep_renewed
-from tunesmith.kernel.plan import Opening, opening_batch, openings
+from tunesmith.kernel.plan import UNUSED, Opening, opening_batch, openings, unused
 from tunesmith.kernel.trial import Context
 from tunesmith.record.assignment import Assignment, Decision, Kind, Message
 from tunesmith.record.event import (
@@ -233,7 +234,7 @@ class Cursor:
         """Write how an attempt ended. Raises LeaseLost when it no longer held its trial."""
         number, attempt, at = message.number, message.attempt, time.time()
         events = self._suggested(message) if message.params is not None else []
-        state = message.state
+        state, attrs, left = message.state, message.user_attrs, []
         if state is TrialState.PAUSED:
             events.append(
                 Paused(number, attempt, message.step, message.constraints, message.user_attrs, at=at)
@@ -245,11 +246,21 @@ class Cursor:
             if values is None and state is TrialState.STOPPED:
                 reports = self.fold.ledger.trials[number].reports
                 values = reports[-1].values if reports else None
-            error, constraints, attrs = message.error, message.constraints, message.user_attrs
-            fields = (number, attempt, state, values, error, constraints, attrs, at)
+            if (
+                self.fold.ledger.fixed and state is not TrialState.FAILED
+            ):  # which may have failed before it could ask
+                left = unused(self.fold.ledger, number, message.params)
+                attrs = {**attrs, UNUSED: left} if left else attrs
+            fields = (number, attempt, state, values, message.error, message.constraints, attrs, at)
             events.append(tuple.__new__(Finished, fields))
         self.append(events)
         self._claims.pop(number, None)
+        if left:
+            warnings.warn(
+                f"trial {number} was enqueued with {', '.join(map(repr, left))}, which the objective did not "
+                "ask for: it had no effect",
+                stacklevel=2,
+            )
 
     def _suggested(self, message: Message) -> list[Event]:
         """What a define-by-run objective has asked for, when it is not what the log holds already."""

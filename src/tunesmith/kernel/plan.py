@@ -19,6 +19,8 @@ from tunesmith.search._base import Ask, Searcher
 Opening = Created | Claimed | Resumed
 """The events that put a trial into a worker's hands."""
 
+UNUSED = "tunesmith:unused"  # the attribute of a trial that lists what was enqueued in vain
+
 
 class Outlook(NamedTuple):
     """What a proposal may know: the states at one log position, and the trials proposed since."""
@@ -132,6 +134,14 @@ def queued(fold: Fold, seed: int, at: float, fixed: Mapping[str, Any]) -> list[C
             view = view.after(opened(default, fold.ledger.trials))
     wanted = propose(view, None, at, start, fixed)
     return events if wanted is None else [*events, wanted]
+
+
+def unused(ledger: Ledger, number: int, asked: Mapping[str, Any] | None) -> list[str]:
+    """What a user enqueued for this trial, and a define-by-run objective never asked for."""
+    fixed = ledger.fixed.get(number) if ledger.fixed else None
+    if not fixed or asked is None or ledger.problem.space is not None:
+        return []
+    return [name for name in fixed if name not in asked]
 
 
 def openings(

@@ -21,6 +21,7 @@ from tunesmith.record.assignment import Assignment, Decision, Kind, Message
 from tunesmith.record.trial import TrialState
 
 _GRACE = 5.0
+ENDLESS = "this search would never end: give n_trials=, timeout= or stop="
 _MARGIN = 2.0  # for a worker to end itself after the program that it runs
 
 
@@ -49,7 +50,7 @@ def run(
     recorded = study.cursor.read().n_trials
     limit = recorded if n_trials is None else n_trials
     if limit is None and timeout is None and stop is None and not study.cursor.searcher.ends:
-        raise SettingError("this search would never end: give n_trials=, timeout= or stop=")
+        raise SettingError(ENDLESS)
     rule = stop
     if timeout is not None:
         rule = Timeout(timeout) if rule is None else rule | Timeout(timeout)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, overload
 
+from tunesmith import _check
 from tunesmith.errors import Conflict, LeaseLost, NoTrial, SettingError
 from tunesmith.kernel import replay as replaying
 from tunesmith.kernel.cursor import Cursor
@@ -47,7 +48,8 @@ class Study(Reading):
         Enqueued and interrupted trials come first. Raises NoTrial when the searcher has nothing left, or
         the scheduler waits for running trials.
         """
-        assignments = self.cursor.open_trials(1 if n is None else n, None)
+        count = 1 if n is None else _check.integer("the number of trials to ask for", n, 1)
+        assignments = self.cursor.open_trials(count, None)
         if not assignments:
             raise NoTrial(
                 f"study {self.name!r} has no trial to give: the searcher has proposed all it can, or the "
@@ -141,6 +143,8 @@ class Study(Reading):
     def enqueue(self, params: Mapping[str, Any]) -> Trial:
         """Have this configuration tried next; what is left out is filled in by the searcher.
 
+        Where the objective defines the space by running, a name that it does not ask for has no effect: a
+        UserWarning says so when the trial has ended, and its user_attrs["tunesmith:unused"] lists such names.
         In a study without trials, the configuration of defaults keeps its place before it. Raises SpaceError
         for names and values outside the space.
         """

@@ -15,6 +15,7 @@ from tunesmith.kernel.measure import measured
 from tunesmith.record.assignment import Assignment, Decision, Kind, Message
 from tunesmith.record.codec import dumps, loads
 from tunesmith.record.trial import TrialState
+from tunesmith.space.base import same_range
 from tunesmith.space.domain import Categorical, Domain, Float, Int
 from tunesmith.space.space import Space
 from tunesmith.space.typed import config_of
@@ -54,6 +55,11 @@ def _int(low: int, high: int, step: int | None, log: bool) -> Int:
 @lru_cache(maxsize=4096)
 def _categorical(choices: tuple[tuple[type, Any], ...]) -> Categorical:
     return Categorical([choice for _, choice in choices])
+
+
+@lru_cache(maxsize=64)
+def _declared_domains(space: Space) -> dict[str, Domain]:
+    return {parameter.name: parameter.domain for parameter in space.parameters}
 
 
 class TrialHandle:
@@ -130,7 +136,8 @@ class TrialHandle:
     ) -> float:
         """A number between `low` and `high`, both included; the same whenever it is asked for again.
 
-        Raises SpaceError for a range that cannot be, ObjectiveError when `name` had another range before.
+        Raises SpaceError for a range that cannot be, ObjectiveError when `name` had another range before, in
+        this trial or in the declared space.
         """
         domain = _float(low, high, step, log)
         value: float
@@ -168,7 +175,7 @@ class TrialHandle:
         if name in asked:
             return self._asked_again(name, domain)
         if self._context.space is not None:
-            return self._declared(name)
+            return self._declared(self._context.space, name, domain)
         proposed = self._proposed.get(name, _MISSING)
         known = self._known.get(name)
         if proposed is not _MISSING and (known is domain or known == domain):
@@ -181,7 +188,7 @@ class TrialHandle:
         asked[name] = value
         return value
 
-    def _declared(self, name: str) -> Any:
+    def _declared(self, space: Space, name: str, domain: Domain) -> Any:
         """A value of the declared space, which alone says what can be asked for."""
         if name not in self._proposed:
             raise ObjectiveError(
@@ -189,7 +196,14 @@ class TrialHandle:
                 f"({', '.join(map(repr, self._proposed))}): declare it, or leave space= out to define it "
                 "by running"
             )
-        return self._proposed[name]
+        value, declared = self._proposed[name], _declared_domains(space)[name]
+        fixed = not declared.has_column and domain.contains(value)
+        if not fixed and not same_range(declared, domain):
+            raise ObjectiveError(
+                f"parameter {name!r} is declared as {declared!r}, and the objective asks for {domain!r}: "
+                f"make them the same, or write trial[{name!r}]"
+            )
+        return value
 
     def _draw(self, name: str, domain: Domain, proposed: Any) -> Any:
         """The value of a parameter that is new, or whose range has changed since it was proposed."""

@@ -73,3 +73,21 @@ def fronts(losses: Floats, enough: int | None = None) -> list[Indices]:
         total += len(found[-1])
         left = left[~front]
     return found
+
+
+def ranks(losses: Floats, enough: int) -> Indices:
+    """Shape (n,): the front that each row is in, until `enough` rows are in fronts; -1 for the others.
+
+    For small sets without NaN: O(n^2 objectives), all pairs at once.
+    """
+    below: Bools = np.all(losses[:, None] <= losses[None, :], axis=2)
+    dominates = below & ~below.T
+    open_ = dominates.sum(axis=0)
+    found = np.full(len(losses), -1, dtype=np.intp)
+    front, total = 0, 0
+    while total < min(enough, len(losses)):
+        members = np.flatnonzero((open_ == 0) & (found < 0))
+        found[members] = front
+        open_ = open_ - dominates[members].sum(axis=0)
+        front, total = front + 1, total + len(members)
+    return found

@@ -39,6 +39,7 @@ class _Columns:
         "n",
         "numbers",
         "rows",
+        "scratch",
         "space",
         "states",
         "steps",
@@ -58,6 +59,7 @@ class _Columns:
         self.space: Space | None = None  # what `rows` is encoded in, as far as `encoded`
         self.rows: Floats = np.empty((0, 0))
         self.encoded = 0
+        self.scratch: dict[Any, Any] = {}
 
     def push(self, trial: Trial) -> None:
         self.trials.extend((trial,))
@@ -92,8 +94,8 @@ class _Columns:
         self.space = space
         while len(self.rows) < self.n:
             self.rows = _grown(self.rows)
-        for index, trial in enumerate(self.trials.since(self.encoded), self.encoded):
-            self.rows[index] = unit_row(space, trial.params)
+        for index in range(self.encoded, self.n):  # by index: to walk to where the new ones begin is O(n)
+            self.rows[index] = unit_row(space, self.trials[index].params)
         self.encoded = self.n
         return self.rows
 
@@ -185,6 +187,21 @@ class History:
     def states(self) -> NDArray[np.int8]:
         """Shape (n,): indices into `STATES`."""
         return self._columns.settle().states[: self.n]
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Shape (n,): which trial each row is of."""
+        return self._columns.numbers[: self.n]
+
+    @property
+    def scratch(self) -> dict[Any, Any]:
+        """Notes of searchers, shared by all histories of this log: pure functions of its first rows, which
+        never change. It may be emptied at any time."""
+        return self._columns.scratch
+
+    def trial(self, row: int) -> Trial:
+        """The trial as it was when observed."""
+        return self._columns.trials[row]
 
     def units(self, space: Space) -> Floats:
         """Shape (n, dims): unit rows in `space`, NaN where inactive or unknown."""

@@ -188,7 +188,7 @@ class Ledger:
             self.since_best = 0
 
     def _created(self, event: Created, _: None) -> Trial:
-        # Taken apart and put together at once: named fields, looked up one by one, cost several times as much.
+        # Taken apart and put together at once: looking fields up one by one costs several times as much.
         number, attempt, params, source, memo, budget, parent, seen, worker, fixed, at = event
         if source is Source.SEARCHER or source is Source.DEFAULT:
             self.chosen += 1

@@ -1,22 +1,26 @@
-"""Proposals that were not tried before: what a searcher of finite spaces takes instead of its candidates."""
+"""Proposals that were not tried before: what a searcher takes instead of its repeated candidates.
+
+A row can come again when each of its values is one of few: a category, a whole number, a step, an edge.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith._rng import Rng
+from tunesmith.record.history import History
 from tunesmith.search.grid import grid_of
 from tunesmith.space.grid import grid_size
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
-_RETRIES = 64
+_MOST_LOOKED_AT = 128
 _LISTED = 200_000
 
 
@@ -25,56 +29,101 @@ def feasible(space: Space, rows: Iterable[list[float]]) -> Iterator[list[float]]
     return (row for row in rows if not space.constraints or space.feasible(space.decode(row)))
 
 
-def untried(
-    space: Space,
-    ask_rng: Rng,
-    rng: np.random.Generator,
-    ranked: Iterable[list[float]],
-    tried: tuple[Floats, ...],
-) -> list[float]:
-    """The first feasible row of a finite space that was not tried before; when all were, any.
+@dataclass(slots=True)
+class Tried:
+    """The repeatable rows of one log and space, with the first position of each; lives in `History.scratch`.
 
-    `tried`: unit rows as the history has them. O(tried) comparisons a row.
+    `walk`: how far the enumeration of a finite space is known to be tried, at a position of the log.
     """
-    for rows in (ranked, [space.draw(ask_rng)], _prior_rows(space, rng)):
-        for row in feasible(space, rows):
-            if not _known(space.encode(space.decode(row)), tried):
-                return row
-    return _last_untried(space, rng, tried) or space.draw(ask_rng)
+
+    space: Space
+    read: int = 0
+    first: dict[bytes, int] = field(default_factory=dict)
+    walk: tuple[int, int] = (0, 0)
+    few: list[bool] = field(init=False)
+    size: int = field(init=False)  # of a finite space that is not too large to be walked, else 0
+
+    def __post_init__(self) -> None:
+        self.few = [parameter.domain.cardinality is not None for parameter in self.space.dims]
+        size = (grid_size(self.space) or 0) if all(self.few) else 0
+        self.size = size if size <= _LISTED else 0
+
+    def update(self, history: History) -> None:
+        """Take the rows that are new."""
+        if self.read >= history.n:
+            return
+        rows = history.units(self.space)
+        for place in range(self.read, history.n):
+            row = rows[place]
+            for few, u in zip(self.few, row.tolist(), strict=True):
+                if 0.0 < u < 1.0 and not few:
+                    break
+            else:
+                self.first.setdefault(row.tobytes(), place)
+        self.read = history.n
+
+    def known(self, key: bytes, n: int) -> bool:
+        """Whether one of the first n rows was this one."""
+        return self.first.get(key, n) < n
 
 
-def _prior_rows(space: Space, rng: np.random.Generator) -> Iterator[list[float]]:
-    for u in rng.random((_RETRIES, len(space.dims))).tolist():
-        yield [p.domain.draw(x) for p, x in zip(space.dims, u, strict=True)]
+def tried_of(history: History, space: Space) -> Tried:
+    """What was tried in the log that the history is of."""
+    found: Tried | None = history.scratch.get("tried")
+    if found is None or (found.space is not space and found.space != space):
+        found = history.scratch["tried"] = Tried(space)
+    found.update(history)
+    return found
 
 
-def _known(row: list[float], tried: tuple[Floats, ...]) -> bool:
-    """Whether the canonical row is among those tried: column by column, so that few are looked at twice."""
-    for units in tried:
-        left: Indices | slice = slice(None)
-        for d, value in enumerate(row):
-            column = units[left, d]
-            same = np.flatnonzero(np.isnan(column) if math.isnan(value) else column == value)
-            left = same if isinstance(left, slice) else left[same]
-            if not len(left):
-                break
-        else:
-            return True
-    return False
+def untried(
+    history: History, space: Space, rng: Rng, ranked: Iterator[list[float]], pending: Floats
+) -> list[float]:
+    """The first feasible row that was not tried and is not pending; the best one when all were.
+
+    Repeats cost O(1) each, and a finite space is walked through once in all, whatever the number of trials.
+    """
+    tried = tried_of(history, space)
+    taken = {row.tobytes() for row in pending}
+    best: list[float] | None = None
+    for _, row in zip(range(_MOST_LOOKED_AT), feasible(space, ranked), strict=False):
+        best = best or row
+        key = np.array(space.encode(space.decode(row))).tobytes()
+        if key not in taken and not tried.known(key, history.n):
+            return row
+        if tried.size and tried.walk[0] <= history.n and tried.walk[1] == tried.size:
+            break  # nothing is left
+    return _next(tried, history, space, rng, taken) or best or space.draw(rng)
 
 
-def _last_untried(space: Space, rng: np.random.Generator, tried: tuple[Floats, ...]) -> list[float] | None:
-    """Random draws keep hitting what was tried, so little is left: list the space. None when nothing is."""
-    size = grid_size(space)
-    if size is None or size > _LISTED:
+def _next(tried: Tried, history: History, space: Space, rng: Rng, taken: set[bytes]) -> list[float] | None:
+    """The next row of the space in a shuffled order; None when it is not finite or all were tried."""
+    size = tried.size
+    if not size:
         return None
     grid = grid_of(space, 1)
-    seen = {tuple(np.nan_to_num(row, nan=-1.0).tolist()) for units in tried for row in units}
-    start = int(rng.integers(grid.size))
-    for index in range(grid.size):
-        row = grid.row((start + index) % grid.size)
+    step, start = _shuffle(size, rng.seed)
+    place = tried.walk[1] if tried.walk[0] <= history.n else 0
+    leading = True  # whether everything before `place` is tried for good
+    for index in range(place, size):
+        row = grid.row((start + index * step) % size)
         params = space.decode(row)
-        key = tuple(-1.0 if math.isnan(u) else u for u in space.encode(params))
-        if key not in seen and space.feasible(params):
+        key = np.array(space.encode(params)).tobytes()
+        if tried.known(key, history.n) or not space.feasible(params):
+            place = index + 1 if leading else place
+            continue
+        leading = False
+        if key not in taken:
+            tried.walk = (history.n, place)
             return row
+    tried.walk = (history.n, place)
     return None
+
+
+def _shuffle(size: int, seed: int) -> tuple[int, int]:
+    """(step, start) of an order in which i -> start + i step visits everything once."""
+    drawn = Rng(seed, 0).generator("untried").integers(0, size, 2)
+    step = int(drawn[0]) | 1
+    while math.gcd(step, size) > 1:
+        step += 1
+    return step, int(drawn[1])

@@ -73,6 +73,10 @@ class Domain(ABC):
     def _with(self, **settings: Any) -> Self:
         """A copy, built anew with some settings changed."""
 
+    @abstractmethod
+    def _reach(self) -> tuple[Any, ...]:
+        """The values and their scale, whatever is believed of them: equal for domains of the same range."""
+
     def contains(self, value: Any) -> bool:
         """Whether `cast` would accept the value."""
         try:
@@ -138,6 +142,11 @@ class Domain(ABC):
         if self.when is not None:
             found["when"] = self.when.as_json()
         return found
+
+
+def same_range(one: Domain, other: Domain) -> bool:
+    """Whether both may be the same, on the same scale, whatever their defaults, priors and conditions."""
+    return one._reach() == other._reach()
 
 
 def with_when(domain: _D, when: Any) -> _D:

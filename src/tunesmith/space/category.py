@@ -135,6 +135,10 @@ class Categorical(Domain):
         """The Python object behind a label; the label itself when it was plain, or when read from JSON."""
         return self._objects[self._index[token(self.cast(label))]]
 
+    def _reach(self) -> tuple[Any, ...]:
+        """The labels, in whatever order."""
+        return str, frozenset(self._index)
+
     def _given_default(self) -> tuple[Any] | None:
         return None if self.default is UNSET else (self.default,)
 
@@ -207,6 +211,10 @@ class Constant(Domain):
     def object(self, _: Any) -> Any:
         """The Python object behind the value."""
         return self._object
+
+    def _reach(self) -> tuple[Any, ...]:
+        """The value."""
+        return object, token(self.value)
 
     def _given_default(self) -> tuple[Any] | None:
         return None

@@ -70,6 +70,10 @@ class Choice(Domain):
         """The branch. Raises SpaceError when there is none of this name."""
         return self.selector.cast(value)
 
+    def _reach(self) -> tuple[Any, ...]:
+        """The branches, in whatever order."""
+        return self.selector._reach()
+
     def _given_default(self) -> tuple[Any] | None:
         return None if self.default is None else (self.default,)
 

@@ -168,6 +168,10 @@ class Float(Domain):
             raise SpaceError(f"{value!r} is not on the grid of {self!r}: the nearest value is {nearest!r}")
         return nearest
 
+    def _reach(self) -> tuple[Any, ...]:
+        """First and last value, logarithm and step."""
+        return float, self.low, self.from_unit(1.0), self.log, self.step
+
     def _given_default(self) -> tuple[Any] | None:
         return None if self.default is None else (self.default,)
 
@@ -268,6 +272,10 @@ class Int(Domain):
     def values(self) -> Iterator[int]:
         """All values in order."""
         return iter(range(self.low, self.high + 1, self._stride))
+
+    def _reach(self) -> tuple[Any, ...]:
+        """First and last value, logarithm and step."""
+        return int, self.low, self.from_unit(1.0), self.log, self._stride
 
     def _given_default(self) -> tuple[Any] | None:
         return None if self.default is None else (self.default,)

@@ -47,7 +47,8 @@ def declare(parameters: Mapping[Any, Any]) -> tuple[tuple[str, Domain], ...]:
 
 
 def _is_distribution(value: Any) -> bool:
-    return hasattr(value, "rvs") and not isinstance(value, type)
+    samples = hasattr(value, "rvs") or (hasattr(value, "icdf") and hasattr(value, "sample"))
+    return samples and not isinstance(value, type)
 
 
 def _categories(values: Iterable[Any]) -> Categorical:
@@ -80,16 +81,23 @@ def _distribution(value: Any) -> Domain:
     family = getattr(value, "dist", None)
     name = getattr(family, "name", None)
     if not isinstance(name, str) or not hasattr(value, "ppf"):
-        raise SpaceError(
-            f"{value!r} has rvs but is no frozen SciPy distribution, so its range is unknown: "
-            "write ts.Float(low, high), ts.Int(low, high) or ts.Categorical([...])"
-        )
+        raise _unmapped(value)
     given = _settings(value)
     exact = _EXACT.get(name)
     found = None if exact is None else exact(given)
     if found is not None:
         return found
+    if family is not None and hasattr(family, "xk"):
+        return _listed(family.xk, family.pk, given)
     return _discrete(value) if hasattr(family, "pmf") else _continuous(value, name, given)
+
+
+def _unmapped(value: Any) -> SpaceError:
+    return SpaceError(
+        f"{value!r} cannot be a parameter: of SciPy's distributions, frozen ones of one number are taken, "
+        "such as stats.loguniform(1e-5, 1e-1) or stats.randint(1, 9); otherwise write ts.Float(low, high), "
+        "ts.Int(low, high) or ts.Categorical([...])"
+    )
 
 
 def _settings(value: Any) -> dict[str, float]:
@@ -98,6 +106,8 @@ def _settings(value: Any) -> dict[str, float]:
     given = {"loc": 0.0, "scale": 1.0}
     given.update(zip([*shapes, "loc", "scale"], value.args, strict=False))
     given.update(value.kwds)
+    if any(np.ndim(number) for number in given.values()):
+        raise _unmapped(value)
     return {key: native(number) for key, number in given.items()}
 
 
@@ -120,7 +130,10 @@ def _bernoulli(given: Mapping[str, float]) -> Domain:
 
 
 def _quantiles(value: Any) -> tuple[float, float, float]:
-    low, middle, high = (float(value.ppf(share)) for share in (_TAIL, 0.5, 1.0 - _TAIL))
+    try:
+        low, middle, high = (float(value.ppf(share)) for share in (_TAIL, 0.5, 1.0 - _TAIL))
+    except (TypeError, ValueError, AttributeError):  # settings that are arrays, say
+        raise _unmapped(value) from None
     if not (math.isfinite(low) and math.isfinite(high)):
         raise SpaceError(
             f"the distribution {value.dist.name!r} has no finite quantiles: write ts.Float(low, high)"
@@ -136,6 +149,16 @@ def _continuous(value: Any, name: str, given: Mapping[str, float]) -> Domain:
 def _discrete(value: Any) -> Domain:
     low, middle, high = _quantiles(value)
     return Int(low, high, prior=Prior(middle))  # type: ignore[arg-type]
+
+
+def _listed(values: Any, shares: Any, given: Mapping[str, float]) -> Domain:
+    """Of `stats.rv_discrete(values=...)`: its values, and the likeliest one as the prior."""
+    listed = [float(value) + given["loc"] for value in np.ravel(values)]
+    found = _categories(map(int, listed) if all(map(float.is_integer, listed)) else listed)
+    shares = np.ravel(shares)
+    if np.ptp(shares) == 0:
+        return found
+    return Categorical(found.choices, ordered=found.ordered, prior=Prior(found.choices[np.argmax(shares)]))
 
 
 _EXACT: dict[str, Callable[[Mapping[str, float]], Domain | None]] = {

@@ -87,9 +87,11 @@ class Space:
     def with_domain(self, name: str, domain: Domain) -> Space:
         """The same space with a parameter added, or its domain exchanged. Raises SpaceError."""
         changed = {**dict(self.declared), name: domain}
-        if self._conditional or self.constraints:
-            return replace(Space.of(changed, self.constraints), config_type=self.config_type)
-        return Space.flat(changed)
+        independent = not self._conditional and not self.constraints
+        space = Space.flat(changed) if independent else Space.of(changed, self.constraints)
+        if self.config_type is None:
+            return space
+        return replace(space, config_type=self.config_type, config_tree=self.config_tree)
 
     def decode(self, row: Sequence[float]) -> dict[str, Any]:
         """The params at a unit row, active ones in order; columns of inactive ones are not looked at.
