@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import tunesmith as ts
-from tunesmith.cli.main import cli
+from tunesmith.cli.main import _COMMANDS, cli
 
 TOY = """
 import dataclasses
@@ -27,6 +27,15 @@ class Kit:
     def inner(trial):
         return 1.0
 """
+
+MISTAKES = {
+    "broken": "1 / 0",
+    "typo": "lr = = 3",
+    "inside": "from fractions import Fraction\nnumber = Fraction(int('a'))",
+    "lacks": "import torhc",
+    "deep": "import json\nsettings = json.loads('')",
+    "script": "import sys\nsys.exit(3)",
+}
 
 
 @pytest.fixture
@@ -50,7 +59,7 @@ def test_run_then_read(call):
     result = run(call)
     assert result.exit_code == 0, result.output
     assert "trial 0  complete" in result.stdout
-    assert "tunesmith run toy.py:objective --trials 12 --name toy" in result.stdout
+    assert "more trials    tunesmith resume toy --trials 12" in result.stdout
     assert "study 'toy' is in tunesmith.db" in result.stdout
     assert "toy" in call("list").stdout
     assert "params = " in call("best").stdout
@@ -98,12 +107,25 @@ def test_quiet_says_nothing(call):
         (("nowhere_at_all:f",), "the module 'nowhere_at_all' cannot be imported"),
         (("toy.py:objective", "--searcher", "tpee"), "there is no searcher named 'tpee'"),
         (("toy.py:objective", "--space", "wade"), "has no attribute 'wade'"),
-        (("broken.py:f",), "broken.py cannot be imported: ZeroDivisionError: division by zero"),
+        (
+            ("broken.py:f",),
+            "broken.py cannot be imported: ZeroDivisionError: division by zero (broken.py:2: 1 / 0)",
+        ),
+        (("typo.py:f",), "typo.py cannot be imported: SyntaxError: invalid syntax (typo.py:2: lr = = 3)"),
+        (("inside.py:f",), "int() with base 10: 'a' (inside.py:3: number = Fraction(int('a')))"),
+        (("lacks.py:f",), "ModuleNotFoundError: No module named 'torhc' (lacks.py:2: import torhc)"),
+        (("lacks:f",), "ModuleNotFoundError: No module named 'torhc' (lacks.py:2: import torhc)"),
+        (
+            ("deep.py:f",),
+            "JSONDecodeError: Expecting value: line 1 column 1 (char 0) (deep.py:3: settings = json",
+        ),
+        (("script.py:f",), "it calls sys.exit(3), as scripts do: put that under if __name__"),
     ],
 )
 def test_mistakes_are_one_sentence(call, words, told):
-    with open("broken.py", "w") as file:
-        file.write("1 / 0\n")
+    for name, text in MISTAKES.items():
+        with open(f"{name}.py", "w") as file:
+            file.write(f"# the user's\n{text}\n")
     result = call("run", *words, "--trials", 3)
     assert result.exit_code == 1
     assert told in result.stderr
@@ -126,6 +148,7 @@ def test_an_endless_run_is_refused(call):
     result = call("run", "toy.py:objective")
     assert result.exit_code == 1
     assert "--trials 50" in result.stderr
+    assert "holds no study yet" in call("list").stdout
 
 
 def test_reading_makes_no_store(call, tmp_path):
@@ -210,9 +233,87 @@ def test_export_where_it_cannot_be_written(call):
     )
 
 
+def test_an_unknown_ending_is_refused(call, tmp_path):
+    run(call)
+    result = call("export", "-o", "t.xyz")
+    assert result.exit_code == 2
+    assert "write one of .csv, .json, .parquet" in result.stderr
+    assert not (tmp_path / "t.xyz").exists()
+    assert call("export", "-o", "t.xyz", "--format", "json").exit_code == 0
+    assert call("export", "-o", "plain").exit_code == 0
+    assert (tmp_path / "plain").read_text().startswith("number,state,value")
+
+
+def test_what_is_printed_as_next_works_when_pasted(call, tmp_path):
+    import shlex
+
+    told = run(call, "--constraint", "x < 9", "--space", "wide", "--storage", "my studies.db").stdout
+    steps = [line.split("   ", 1)[1].strip() for line in told.split("\nnext\n")[1].splitlines()]
+    assert len(steps) == 2
+    for step in steps:
+        result = call(*shlex.split(step)[1:])
+        assert result.exit_code == 0, (step, result.output)
+    study = ts.load_study("toy", storage="my studies.db")
+    assert len(study.trials) == 12
+    assert all(trial.params["x"] < 9 for trial in study.trials)
+
+
+def test_failures_are_told_with_type_and_message(call, tmp_path):
+    (tmp_path / "flaky.py").write_text(
+        "def f(trial):\n    x = trial.suggest_float('x', 0, 1)\n"
+        "    if trial.number in (1, 3):\n        raise ValueError(f'too wide: {trial.number}')\n"
+        "    return x\n"
+    )
+    assert call("run", "flaky.py:f", "--trials", 5, "--searcher", "random").exit_code == 0
+    assert "ValueError: too wide: 3" in call("trials", "--state", "failed").stdout
+    shown = call("show").stdout
+    assert "2 trials failed:\n  #3  ValueError: too wide: 3\n  #1  ValueError: too wide: 1\n" in shown
+
+
+def test_a_budget_too_small_for_asha_says_what_to_do(call, tmp_path):
+    (tmp_path / "long.py").write_text(
+        "import tunesmith as ts\nfidelity = ts.Fidelity('epoch', 1, 81)\n"
+        "def f(trial):\n    x = trial.suggest_float('x', 0, 1)\n    for _ in range(81):\n        yield x\n"
+    )
+    result = call("run", "long.py:f", "--trials", 3, "--scheduler", "asha", "--searcher", "random")
+    assert result.exit_code == 1
+    told = call("best").stderr
+    for text in (result.stdout, told):
+        assert "3 before the end, the best of those that got furthest with 0." in text
+        assert (
+            "more trials let the best reach epoch 81, or give the fidelity a smaller end than epoch 81"
+            in text
+        )
+    assert told.count("\n") == 1
+
+
+def test_a_front_without_trials_is_exit_code_1_and_without_feasible_ones_says_so(call, tmp_path):
+    (tmp_path / "two.py").write_text(
+        "def fails(trial):\n    return {'a': float('nan'), 'b': 1.0}\n"
+        "def breaks(trial):\n    trial.constraint('memory', 1.0)\n    return {'a': 1.0, 'b': 1.0}\n"
+    )
+    options = ("--minimize", "a", "--minimize", "b", "--trials", 2, "--searcher", "random")
+    assert call("run", "two.py:fails", "--name", "fails", *options).exit_code == 1
+    result = call("best", "fails")
+    assert result.exit_code == 1
+    assert "2 of 2 failed" in result.stderr
+    assert call("run", "two.py:breaks", "--name", "breaks", *options).exit_code == 0
+    assert "no complete trial is feasible" in call("best", "breaks").stdout
+
+
+@pytest.mark.parametrize("command", ["", *_COMMANDS])
+def test_help_fits_80_columns_and_cuts_nothing(call, command):
+    text = call(*filter(None, [command]), "--help", env={"COLUMNS": "80"}).stdout
+    assert max(map(len, text.splitlines())) <= 80
+    assert "..." not in text.replace("[ARGS]...", "")
+
+
 def test_delete_asks(call):
     run(call)
-    assert call("delete", "toy", input="n\n").exit_code == 1
+    refused = call("delete", "toy", input="n\n")
+    assert refused.exit_code == 1
+    assert refused.stdout.endswith("toy: kept\n")
+    assert "nterrupted" not in refused.output
     assert "toy" in call("list").stdout
     assert call("delete", "toy", "--yes").exit_code == 0
     assert "holds no study yet" in call("list").stdout

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from threadpoolctl import threadpool_limits
 
 import tunesmith as ts
 from tunesmith.cli import digits
@@ -79,7 +80,7 @@ def test_a_run_that_is_ended_and_resumed_keeps_its_budget(start, tmp_path, numbe
     process = run(start)
     under_way(tmp_path, 4)
     process.send_signal(getattr(signal, number))
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == code, err
     found = states(tmp_path)
     assert len(found) < 12
@@ -90,8 +91,8 @@ def test_a_run_that_is_ended_and_resumed_keeps_its_budget(start, tmp_path, numbe
         assert "WAITING" in found
     if code > 0:
         assert "slow: interrupted" in err
-        assert "tunesmith run slow.py:objective --trials 12 --workers 2 --name slow" in out
-    out, err = run(start).communicate(timeout=30)
+        assert "go on          tunesmith resume slow\n" in out
+    out, err = run(start).communicate(timeout=120)
     assert f"slow: {found.count('COMPLETE')} of 12 done" in err
     waited = sum(state in ("WAITING", "RUNNING") for state in found)
     assert f"{waited} interrupted, put back" in err or not waited
@@ -104,7 +105,7 @@ def test_the_second_ctrl_c_puts_trials_back(start, tmp_path):
     process.send_signal(signal.SIGINT)
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 130
     assert "RUNNING" not in states(tmp_path)
 
@@ -115,7 +116,7 @@ def test_a_file_named_like_an_installed_module(start, tmp_path):
         process = start(
             "run", f"{stem}.py:f", "--trials", 4, "--workers", 2, "--searcher", "random", "--seed", 0
         )
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
     (tmp_path / "random.py").unlink()
     (tmp_path / "numpy.py").unlink()
@@ -146,12 +147,18 @@ def test_the_live_view_on_a_terminal(start, tmp_path):
     assert "12 trials: 12 complete" in shown
 
 
-def test_the_demo_small(tmp_path, monkeypatch):
+def test_the_demo_small(tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(digits, "FOLDS", 2)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
+    request.addfinalizer(digits._folds.cache_clear)
     digits._folds.cache_clear()
+    with threadpool_limits(1):  # scikit-learn may be loaded already; idle threads spin on a busy machine
+        _demo()
+
+
+def _demo():
     result = CliRunner().invoke(cli, ["demo", "--trials", "3", "--workers", "1"])
     assert result.exit_code == 0, result.output
     assert "svm, default" in result.stdout
@@ -160,7 +167,6 @@ def test_the_demo_small(tmp_path, monkeypatch):
     assert "demo: 3 of 3 done" in again.stderr
     assert "trial 0  complete" not in again.stdout
     assert "params = {" in again.stdout
-    digits._folds.cache_clear()
 
 
 def test_the_default_of_the_demo_is_the_one_of_scikit_learn():
@@ -188,6 +194,6 @@ def test_examples(name, tmp_path):
 
 
 def test_best_as_json_in_a_pipe(start, tmp_path):
-    run(start).communicate(timeout=30)
-    out, _ = start("best", "slow", "--json").communicate(timeout=30)
+    run(start).communicate(timeout=120)
+    out, _ = start("best", "slow", "--json").communicate(timeout=120)
     assert json.loads(out)["state"] == "COMPLETE"

@@ -69,7 +69,7 @@ def test_an_unguarded_script(tmp_path):
     driver = start(
         tmp_path, "submit(1); submit(3)\nfor _ in range(2): executor.wait(None, show)\nexecutor.close()"
     )
-    output, _ = driver.communicate(timeout=30)
+    output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 0
     assert sorted(output.splitlines()) == ["end (2.0,)", "end (6.0,)", "main runs"]
 
@@ -101,5 +101,5 @@ def test_a_driver_that_does_not_close(tmp_path, end):
             if line == "now\n":
                 break
         left = family(driver.pid)
-        driver.wait(timeout=20)
+        driver.wait(timeout=120)
     assert gone(left, 2.0), left

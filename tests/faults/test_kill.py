@@ -68,8 +68,8 @@ def check_log(storage, told, trials):
     events = store.read(study.cursor.id)
     created = [event.number for event in events if isinstance(event, Created)]
     finished = [event.number for event in events if isinstance(event, Finished)]
-    assert max(Counter(created).values()) == 1
-    assert not finished or max(Counter(finished).values()) == 1
+    for numbers in (created, finished):  # of a study that was killed before its first trial, none
+        assert max(Counter(numbers).values(), default=1) == 1
     assert store.check() == []
     replayed = study.replay()
     assert replayed.identical, replayed
@@ -98,9 +98,11 @@ def test_a_study_killed_twenty_times_loses_nothing(tmp_path, workers):
         driver.kill()
         driver.communicate()
         kills += 1
-        if storage.exists():
+        if storage.exists() and ts.list_studies(storage=storage):
             check_log(storage, told, trials)
-    assert ended(start(storage, "plain", trials, workers, told), 60)
+        else:
+            assert not count(told)  # killed before there was a study
+    assert ended(start(storage, "plain", trials, workers, told), 200)
     records, _ = check_log(storage, told, trials)
     assert len(records) == trials
     assert {trial.state for trial in records} == {ts.TrialState.COMPLETE}
@@ -139,7 +141,7 @@ def test_eight_drivers_share_one_study(tmp_path):
     n = 1000
     drivers = [start(storage, "plain", n, 1, tmp_path / f"told{k}") for k in range(8)]
     for driver in drivers:
-        assert ended(driver, 120)
+        assert ended(driver, 250)
     told = [line for k in range(8) for line in (tmp_path / f"told{k}").read_text().splitlines()]
     assert sorted(int(line.split()[0]) for line in told) == list(range(n)), (
         "a trial was run twice, or not at all"

@@ -56,7 +56,7 @@ def sleepers(nap):
     return found
 
 
-def gone(nap, seconds=20):
+def gone(nap, seconds=60):
     until = time.monotonic() + seconds
     while sleepers(nap):
         if time.monotonic() > until:

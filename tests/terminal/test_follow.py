@@ -3,10 +3,12 @@
 import math
 
 import pytest
+from click.testing import CliRunner
 
 import tunesmith as ts
+from tunesmith.cli.main import cli
 from tunesmith.terminal.follow import Follower
-from tunesmith.terminal.watching import Watch, is_done
+from tunesmith.terminal.watching import Watch
 
 SPACE = {"x": ts.Float(-1, 1), "kind": ts.Categorical(["a", "b"]), "deep": ts.Int(1, 9, when={"kind": "a"})}
 
@@ -116,7 +118,34 @@ def test_watch_reads_what_others_write(tmp_path, capsys):
     assert "1/2" in text
     assert "0.2500" in text
     assert "#1" in text
-    assert not is_done(reader.cursor.read())
+    assert not watch.over()
     writer.tell(open_trial, 0.5)
     Watch(reader, sys.stdout).lines()
     assert "w: 2 of 2 done, best 0.2500 (#0)" in capsys.readouterr().out
+
+
+def test_watch_ends_when_the_study_was_told_to_stop(tmp_path, capsys):
+    import sys
+
+    place = tmp_path / "s.db"
+    writer = ts.create_study(SPACE, searcher="random", seed=0, name="w", storage=place, n_trials=9)
+    reader = ts.load_study("w", storage=place)
+    watch = Watch(reader, sys.stdout)
+    running = writer.ask()
+    ts.load_study("w", storage=place).stop()
+    watch.once(80)
+    assert not watch.over(), "a trial is running still"
+    writer.tell(running, 0.25)
+    assert watch.lines() == "it was told to stop"
+    assert Watch(reader, sys.stdout).lines() == "it was told to stop", "nobody has gone on with it"
+    going_on = writer.ask()
+    late = Watch(reader, sys.stdout)
+    writer.tell(going_on, 0.5)
+    late.once(80)
+    assert not late.over(), "the word to stop was for an earlier run"
+    capsys.readouterr()
+    reader.stop()
+    result = CliRunner().invoke(cli, ["watch", "w", "--storage", str(place)])
+    assert "w: it was told to stop\n" in result.stdout
+    assert f"tunesmith show w --storage {place}" in result.stdout
+    assert "tunesmith resume" not in result.stdout, "it was not started by `tunesmith run`"

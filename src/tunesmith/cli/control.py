@@ -13,7 +13,7 @@ from tunesmith.cli.stores import load, storage_option
 from tunesmith.errors import StudyError
 
 
-@click.command()
+@click.command(short_help="End a study's runs, wherever they are.")
 @click.argument("name", required=False)
 @click.option("--now", is_flag=True, help="Do not wait for running trials: put them back.")
 @storage_option
@@ -39,7 +39,7 @@ def stop(name: str | None, now: bool, storage: str) -> None:
         )
 
 
-@click.command()
+@click.command(short_help="Go on with a study that `tunesmith run` started.")
 @click.argument("name", required=False)
 @click.option("--trials", type=click.IntRange(min=1), metavar="N", help="A new total; default: as it was.")
 @click.option(
@@ -83,7 +83,9 @@ def _ask(name: str, what: str) -> None:
             f"study {name!r} was started by another user or on another machine, and would run: {what}; "
             "say --yes if that is what you want"
         )
-    click.confirm("It was started by another user or on another machine. Run this command here?", abort=True)
+    if not click.confirm("It was started by another user or on another machine. Run this command here?"):
+        click.echo(f"{name}: not resumed")
+        raise click.exceptions.Exit(1)
 
 
 def _go(folder: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,18 @@ def demo(ctx: click.Context, trials: int, workers: int, folder: Path) -> None:
     _optional.require("sklearn", "sklearn", "the demo")
     from tunesmith.cli import digits
     from tunesmith.cli.run import Conclusion, tune
+    from tunesmith.terminal.commands import run_steps
 
     folder.mkdir(parents=True, exist_ok=True)
     store = folder / "tunesmith.db"
     click.echo("Which classifier reads handwritten digits best?")
     click.echo(f"{trials} trials, {workers} at a time, scikit-learn's defaults first.")
     click.echo("Ctrl-C or kill it: the same command goes on.\n")
-    command = _Command(folder, store, workers)
+
+    def steps(study: Any, total: int | None, purpose: str) -> list[tuple[str, str]]:
+        again = _again(folder, workers, trials if total is None else total)
+        return [(again, purpose), *run_steps(study.name, study.cursor.store, total, purpose)[1:]]
+
     arguments = {
         "objective": digits.objective,
         "space": digits.space,
@@ -59,24 +65,15 @@ def demo(ctx: click.Context, trials: int, workers: int, folder: Path) -> None:
         "storage": str(store),
         "seed": digits.SEED,
     }
-    ctx.exit(tune(arguments, Conclusion(command, told=_told, prepare=_prepare), quiet=False))
+    ctx.exit(tune(arguments, Conclusion(steps, told=_told, prepare=_prepare), quiet=False))
 
 
-class _Command:
-    """The command lines that go on with the demo."""
-
-    def __init__(self, folder: Path, store: Path, workers: int) -> None:
-        self._folder, self._store, self._workers = folder, store, workers
-
-    def again(self, trials: int | None) -> str:
-        """The demo with more trials."""
-        options = "" if self._folder == Path("demo") else f" --folder {self._folder}"
-        options += "" if self._workers == 2 else f" --workers {self._workers}"
-        return f"tunesmith demo{options}" + ("" if trials in (None, N_TRIALS) else f" --trials {trials}")
-
-    def best(self) -> str:
-        """What reads its best trial."""
-        return f"tunesmith best demo --storage {self._store} --json"
+def _again(folder: Path, workers: int, total: int | None) -> str:
+    """The demo with more trials."""
+    words = ["tunesmith", "demo"]
+    words += [] if folder == Path("demo") else ["--folder", str(folder)]
+    words += [] if workers == 2 else ["--workers", str(workers)]
+    return shlex.join([*words, *([] if total in (None, N_TRIALS) else ["--trials", str(total)])])
 
 
 def _prepare(study: Any) -> None:

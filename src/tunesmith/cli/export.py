@@ -19,7 +19,7 @@ from tunesmith.errors import SettingError, StoreError
 _FORMATS = ["csv", "json", "parquet"]
 
 
-@click.command()
+@click.command(short_help="Write all trials as CSV, JSON or Parquet, one row a trial.")
 @click.argument("name", required=False)
 @click.option(
     "--format", "kind", type=click.Choice(_FORMATS), help="By default, the ending of FILE; csv without one."
@@ -33,7 +33,10 @@ def export(name: str | None, kind: str | None, output: Path | None, storage: str
     from tunesmith.kernel.view import rows
 
     ending = "" if output is None else output.suffix.removeprefix(".").lower()
-    kind = kind or (ending if ending in _FORMATS else "csv")
+    if kind is None and ending and ending not in _FORMATS:
+        known = ", ".join(f".{name}" for name in _FORMATS)
+        raise click.UsageError(f"-o {output} ends as no format does: write one of {known}, or give --format")
+    kind = kind or ending or "csv"
     study = load(name, storage)
     data = _RENDER[kind](rows(study.cursor.fold.ledger))
     if output is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -146,7 +145,7 @@ def start(job: Job, *, quiet: bool, store: Store | None = None) -> int:
         if study.cursor.fold.ledger.notes.get(NOTE) != record:
             study.set_user_attr(NOTE, record)
 
-    return tune(arguments, Conclusion(_Command(job), prepare=note), quiet=quiet)
+    return tune(arguments, Conclusion(_steps, prepare=note), quiet=quiet)
 
 
 def _program(job: Job) -> dict[str, Any]:
@@ -173,32 +172,10 @@ def _function(job: Job) -> dict[str, Any]:
     }
 
 
-class _Command:
-    """The command lines that go on with a study."""
+def _steps(study: Any, total: int | None, purpose: str) -> list[tuple[str, str]]:
+    from tunesmith.terminal.commands import run_steps
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-
-    def again(self, trials: int | None) -> str:
-        """The same run, up to `trials` trials in all; what the study's record holds is left out."""
-        job = self._job
-        more = [] if trials is None else ["--trials", str(trials)]
-        if job.program is not None or job.space is not None:
-            return shlex.join(["tunesmith", "resume", job.name, *more, *self._where()])
-        words = ["tunesmith", "run", str(job.objective), *more]
-        named = {"workers": job.workers, "space": job.space_name, "retries": job.retries}
-        for option, value in (named | {"trial-timeout": job.trial_timeout, "timeout": job.timeout}).items():
-            if value and value != {"workers": 1}.get(option):
-                words += [f"--{option}", str(value)]
-        return shlex.join([*words, "--name", job.name, *self._where()])
-
-    def best(self) -> str:
-        """What reads its best trial."""
-        return shlex.join(["tunesmith", "best", self._job.name, *self._where(), "--json"])
-
-    def _where(self) -> list[str]:
-        storage = self._job.storage
-        return [] if storage in (None, DEFAULT) else ["--storage", str(storage)]
+    return run_steps(study.name, study.cursor.store, total, purpose)
 
 
 def _goals(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tunesmith.errors import NoTrial, StudyError
 _POLL = 0.2
 
 
-@click.command()
+@click.command(short_help="Show what a trial's program has printed.")
 @click.argument("name")
 @click.argument("number", type=click.IntRange(min=0), required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the trial ends.")

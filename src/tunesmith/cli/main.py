@@ -62,7 +62,12 @@ class Commands(click.Group):
             raise Sentence(str(error)) from error
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0; 1 for an error, or no complete trial; 2 for wrong usage; 130 and 143 when "
+    "interrupted.",
+)
 @click.version_option(__version__, message="tunesmith %(version)s")
 def cli() -> None:
     """Tune the hyperparameters of anything.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ def _from_name(name: str) -> ModuleType:
         sys.path.insert(0, here)
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ObjectiveError(f"the module {name!r} cannot be imported: {_told(error)}") from error
 
 
@@ -93,8 +94,8 @@ def _from_file(path: Path) -> ModuleType:
             return _by_value(file)
         sys.path.insert(0, folder)
         return importlib.import_module(stem)
-    except Exception as error:
-        raise ObjectiveError(f"{path} cannot be imported: {_told(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise ObjectiveError(f"{path} cannot be imported: {_told(error, file)}") from error
 
 
 def _taken(stem: str, file: Path) -> bool:
@@ -125,8 +126,26 @@ def _by_value(file: Path) -> ModuleType:
     return module
 
 
-def _told(error: BaseException) -> str:
-    """The error in a line, and where in the user's file it was raised."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
-    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if len(frames) > 1 else ""
-    return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1] + where
+def _told(error: BaseException, file: Path | None = None) -> str:
+    """The error in a line, and where it comes from: the last line of the user's `file` on the way to it."""
+    said = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    if isinstance(error, SystemExit):
+        said = f'it calls sys.exit({error.code!r}), as scripts do: put that under if __name__ == "__main__"'
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{said} ({_place(error.filename, error.lineno, error.text)})"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and frame.filename != __file__
+    ]
+    own = [frame for frame in frames if file is not None and frame.filename == str(file)]
+    for frame in (own or frames)[-1:]:
+        return f"{said} ({_place(frame.filename, frame.lineno, frame.line)})"
+    return said
+
+
+def _place(file: str, line: int | None, text: str | None) -> str:
+    """'train.py:7: import torhc': what an editor jumps to."""
+    near = os.path.relpath(file)
+    where = f"{file if near.startswith('..') else near}:{line}"
+    return where if text is None or not text.strip() else f"{where}: {text.strip()}"

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tunesmith.cli.stores import existing, json_option, load, storage_option
+from tunesmith.errors import NoTrial
 
 _STATES = ["waiting", "running", "paused", "complete", "stopped", "failed"]
 
@@ -71,14 +72,17 @@ def show(name: str | None, storage: str, as_json: bool) -> None:
 
         emit(study_record(study, ledger))
         return
-    from tunesmith.terminal.summary import summary
+    from tunesmith.terminal.summary import failures, summary
 
     spec = study.spec
     goals = ", ".join(f"{o.direction.value} {o.name}" for o in spec.problem.objectives)
     click.echo(f"{spec.name}: {goals}; {_methods(spec)}, seed {spec.seed}")
     lines = [f"  {p.name}: {p.domain!r}" for p in ledger.space.parameters]
     click.echo("\n".join(["space" if lines else "the space is not known yet", *lines, ""]))
-    click.echo("\n".join(summary(spec.name, ledger, study.cursor.store)))
+    failed = failures(ledger) if ledger.best is not None or not spec.problem.single else []
+    click.echo(
+        "\n".join([*summary(spec.name, ledger, study.cursor.store), *([""] if failed else []), *failed])
+    )
 
 
 def _methods(spec: Any) -> str:
@@ -103,11 +107,15 @@ def best(name: str | None, storage: str, as_json: bool) -> None:
         else:
             emit([trial_record(trial, names) for trial in study.best_trials])
         return
+    from tunesmith.kernel.view import why_none
     from tunesmith.terminal.summary import verdict
     from tunesmith.terminal.words import params_python
 
+    ledger = study.cursor.fold.ledger
+    if ledger.best is None:
+        raise NoTrial(why_none(study.name, ledger))
     found = [study.best_trial] if single else study.best_trials
-    click.echo("\n".join(verdict(study.cursor.fold.ledger)))
+    click.echo("\n".join(verdict(ledger)))
     for trial in found:
         click.echo(f"\n{'' if single else f'# trial {trial.number}' + chr(10)}{params_python(trial.params)}")
 

@@ -48,10 +48,13 @@ def _goal(name: str, text: str) -> Callable[[F], F]:
     )
 
 
-@click.command(cls=_Run, options_metavar="[OPTIONS]", epilog="The command after -- comes last.")
-@click.argument(
-    "what", required=False, metavar="[FILE.py:OBJECTIVE | STUDY.toml | SWEEP.yaml] [-- COMMAND …]"
+@click.command(
+    cls=_Run,
+    options_metavar="[OPTIONS]",
+    short_help="Tune an objective of Python, or any program.",
+    epilog="The command after -- comes last.",
 )
+@click.argument("what", required=False, metavar="[WHAT] [-- COMMAND …]")
 @click.option(
     "--trials", type=click.IntRange(min=1), metavar="N", help="How many trials the study shall hold in all."
 )
@@ -72,7 +75,9 @@ def _goal(name: str, text: str) -> Callable[[F], F]:
 @click.option("--retries", type=click.IntRange(min=0), metavar="N", help="Runs again of a killed trial.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of all random choices.")
 @click.option("--regex", "regexes", multiple=True, metavar="REGEX", help="Finds the metric on printed lines.")
-@click.option("--final", type=click.Choice(["last", "best"]), help="Which value of a metric counts: last.")
+@click.option(
+    "--final", type=click.Choice(["last", "best"]), help="Which value of a metric counts; default: last."
+)
 @click.option(
     "--tensorboard", metavar="FOLDER", help="Read event files there, such as 'runs/{trial.number}'."
 )
@@ -82,17 +87,18 @@ def _goal(name: str, text: str) -> Callable[[F], F]:
 @storage_option
 @click.pass_context
 def run(ctx: click.Context, /, what: str | None, **options: Any) -> None:
-    """Tune an objective of Python, such as train.py:objective, or any program.
+    """Tune an objective of Python, or any program.
 
-    A program is written after --, with its parameters in braces:
+    WHAT is FILE.py:OBJECTIVE, such as train.py:objective, or a file that says it all: study.toml, or a sweep
+    file of Weights & Biases. A program is written after --, with its parameters in braces:
 
     \b
-      tunesmith run --maximize acc --trials 50 -- python train.py --lr '{lr: log(1e-5, 1e-1)}'
+      tunesmith run --maximize acc --trials 50 -- \\
+          python train.py --lr '{lr: log(1e-5, 1e-1)}'
 
-    or in a file: a study.toml, or a sweep file of Weights & Biases. The study is durable: the same command
-    again resumes it, whatever ended it before, and so does `tunesmith resume`. --trials is the study's total.
-    A Python file may also define `constraints`, a list of texts such as "depth < width", and `fidelity`, such
-    as ts.Fidelity("epoch", 1, 81).
+    The study is durable: the same command again resumes it, whatever ended it before, and so does `tunesmith
+    resume`. --trials is the study's total. A Python file may also define `constraints`, a list of texts such
+    as "depth < width", and `fidelity`, such as ts.Fidelity("epoch", 1, 81).
     """
     from tunesmith.cli import launching
 
@@ -107,11 +113,11 @@ def run(ctx: click.Context, /, what: str | None, **options: Any) -> None:
 class Conclusion:
     """What a run of the command line says at its end, and does at its beginning.
 
-    `command` knows the command lines to type next. `told`: lines of its own about the ledger. `prepare`:
-    called with the study before its first trial.
+    `steps`, called with the study, a total, and what that is for: the command lines to type next. `told`:
+    lines of its own about the ledger. `prepare`: called with the study before its first trial.
     """
 
-    command: Any
+    steps: Callable[[Any, int | None, str], list[tuple[str, str]]]
     told: Callable[[Any], list[str]] | None = None
     prepare: Callable[[Any], None] | None = None
 
@@ -138,7 +144,7 @@ def tune(arguments: dict[str, Any], conclusion: Conclusion, *, quiet: bool) -> i
     ledger = study.cursor.fold.ledger
     if not quiet:
         _conclude(study, ledger, conclusion, course.reason, interrupted=bool(interrupts.code))
-    return interrupts.code or int(ledger.best is None and len(ledger.signs) == 1)
+    return interrupts.code or int(ledger.best is None)
 
 
 def _conclude(study: Any, ledger: Any, conclusion: Conclusion, reason: str, *, interrupted: bool) -> None:
@@ -147,9 +153,8 @@ def _conclude(study: Any, ledger: Any, conclusion: Conclusion, reason: str, *, i
     left = ledger.n_trials is not None and len(ledger.trials) - len(ledger.waiting) < ledger.n_trials
     if left and not interrupted:
         click.echo(f"\n{study.name}: ended early, {reason}")
-    total = ledger.n_trials if left else max(2 * ledger.finished, 1)
-    command = conclusion.command
-    steps = [(command.again(total), "go on" if left else "more trials"), (command.best(), "for programs")]
+    total = None if left else max(2 * ledger.finished, 1)
+    steps = conclusion.steps(study, total, "go on" if left else "more trials")
     lines = summary(study.name, ledger, study.cursor.store, steps)
     if conclusion.told is not None and not interrupted:
         lines = [*conclusion.told(ledger), "", *lines]

@@ -18,10 +18,12 @@ def watch(name: str | None, once: bool, storage: str) -> None:
     """Watch a study while other processes run it.
 
     On a terminal the live view of `tunesmith run`; elsewhere a line for each trial that ends. It is over
-    when the study holds all its trials; Ctrl-C leaves before that, and the study goes on.
+    when the study holds all its trials, or was told to stop; Ctrl-C leaves before, and the study goes on.
     """
+    from tunesmith.launch.job import is_recorded
+    from tunesmith.terminal.commands import look_steps, run_steps
     from tunesmith.terminal.screen import is_terminal
-    from tunesmith.terminal.summary import next_steps, summary
+    from tunesmith.terminal.summary import summary
     from tunesmith.terminal.watching import Watch
 
     study = load(name, storage)
@@ -30,11 +32,13 @@ def watch(name: str | None, once: bool, storage: str) -> None:
         click.echo(watching.once(shutil.get_terminal_size().columns))
         return
     try:
-        if is_terminal(sys.stdout):
-            watching.live()
-        else:
-            watching.lines()
+        why = watching.live() if is_terminal(sys.stdout) else watching.lines()
     except KeyboardInterrupt:
         return
-    store = study.cursor.store
-    click.echo("\n".join(summary(study.name, study.cursor.fold.ledger, store, next_steps(study.name, store))))
+    store, ledger = study.cursor.store, study.cursor.fold.ledger
+    ended = ledger.n_trials is not None and ledger.finished >= ledger.n_trials
+    steps = look_steps(study.name, store)
+    if not ended:
+        click.echo(f"{study.name}: {why}")
+        steps += run_steps(study.name, store, None, "go on")[:1] if is_recorded(study) else []
+    click.echo("\n".join(summary(study.name, ledger, store, steps)))

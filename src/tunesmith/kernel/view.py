@@ -38,7 +38,8 @@ class Reading(ABC):
     def best_trial(self) -> Trial:
         """The complete trial with the best measured value, a feasible one if there is any.
 
-        It is what was measured; `recommend()` says what to deploy. Raises NoTrial when none is complete.
+        Raises NoTrial when none is complete, with the reason: a trial that a scheduler has stopped or paused
+        was not measured to its end.
         """
         ledger = self._read()
         if len(ledger.signs) > 1:
@@ -157,11 +158,43 @@ def pareto(ledger: Ledger) -> tuple[Trial, ...]:
 
 
 def why_none(name: str, ledger: Ledger) -> str:
-    """Why a study has no best trial, in a sentence."""
+    """Why a study has no best trial, and what to do, in a sentence."""
+    halted = cut_short(ledger)
+    if halted:
+        return f"study {name!r} has no complete trial: {halted}"
     failed = [trial for trial in ledger.trials if trial.state is TrialState.FAILED]
     if not failed:
-        paused = f", {len(ledger.paused)} of them paused" if ledger.paused else ""
-        return f"study {name!r} has no complete trial yet ({len(ledger.trials)} trials in all{paused})"
+        return f"study {name!r} has no complete trial yet ({len(ledger.trials)} trials in all)"
     last = (failed[-1].error or "unknown").strip().splitlines()[-1]
     many = f"{len(failed)} of {len(ledger.trials)}"
     return f"study {name!r} has no complete trial: {many} failed, the last with: {last}"
+
+
+def cut_short(ledger: Ledger) -> str:
+    """Of a study without a complete trial: how far a scheduler has let trials run, and what to do about it.
+
+    Nothing where none was stopped or paused.
+    """
+    halted = {state: ledger.states[state] for state in (TrialState.PAUSED, TrialState.STOPPED)}
+    if not any(halted.values()):
+        return ""
+    told = " and ".join(f"{count} {state.value.lower()}" for state, count in halted.items() if count)
+    return f"{told} of {len(ledger.trials)} before the end{_furthest(ledger)}; {_remedy(ledger)}"
+
+
+def _furthest(ledger: Ledger) -> str:
+    """The best last value of the trials that were halted, among those that got furthest."""
+    halted = [t for t in ledger.trials if t.state in (TrialState.PAUSED, TrialState.STOPPED) and t.losses]
+    if not halted:
+        return ""
+    best = min(halted, key=lambda trial: (-trial.step, trial.losses or ()))
+    values = ", ".join(f"{value:.4g}" for value in best.values or ())
+    return f", the best of those that got furthest with {values} (trial {best.number}, step {best.step})"
+
+
+def _remedy(ledger: Ledger) -> str:
+    fidelity = ledger.problem.fidelity
+    if fidelity is None:
+        return "more trials let the best reach their end"
+    goal = f"{fidelity.name} {fidelity.high}"
+    return f"more trials let the best reach {goal}, or give the fidelity a smaller end than {goal}"

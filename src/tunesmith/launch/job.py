@@ -68,10 +68,17 @@ class Job:
             value = getattr(self, name)
             if value is not None:
                 found[name] = value
+        if self.objective is not None and self.constraints:
+            found["constraints"] = list(self.constraints)
         if self.program is not None:
             program = self.program
             found["program"] = {name: _plain(getattr(program, name)) for name in _PROGRAM}
         return found
+
+
+def is_recorded(study: Any) -> bool:
+    """Whether the study says how it was started, so that `tunesmith resume` goes on with it."""
+    return isinstance(study.cursor.fold.ledger.notes.get(NOTE), Mapping)
 
 
 def recorded(study: Any) -> Job:
@@ -102,6 +109,7 @@ def recorded(study: Any) -> Job:
         program=program,
         objective=note.get("objective"),
         space_name=note.get("space_name"),
+        constraints=tuple(note.get("constraints", ())),
         timeout=note.get("timeout"),
         trial_timeout=note.get("trial_timeout"),
         retries=note.get("retries", 0),

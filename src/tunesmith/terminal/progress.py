@@ -10,12 +10,13 @@ from typing import TextIO
 from tunesmith.kernel.callback import Callback
 from tunesmith.kernel.study import Study
 from tunesmith.record.trial import Trial, TrialState
+from tunesmith.terminal.commands import look_steps
 from tunesmith.terminal.follow import Follower
 from tunesmith.terminal.frame import frame
 from tunesmith.terminal.pieces import Line
 from tunesmith.terminal.screen import Screen, is_terminal, writable
 from tunesmith.terminal.snapshot import Snapshot
-from tunesmith.terminal.summary import next_steps, summary
+from tunesmith.terminal.summary import summary
 from tunesmith.terminal.words import cause, clock, number, params_line, safe, seconds, values
 
 _MINUTE = 60.0  # between two status lines, at least
@@ -71,7 +72,7 @@ class Progress(Callback):
         self.close()
         if self._summary:
             ledger, store = study.cursor.fold.ledger, study.cursor.store
-            self._write("\n".join(["", *summary(study.name, ledger, store, next_steps(study.name, store))]))
+            self._write("\n".join(["", *summary(study.name, ledger, store, look_steps(study.name, store))]))
 
     def note(self, text: str) -> None:
         """Show a remark below the view, or as a line of its own."""

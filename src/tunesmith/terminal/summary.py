@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
 import statistics
 from collections.abc import Sequence
 
+from tunesmith.kernel.view import cut_short, pareto
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
 from tunesmith.store._base import Store
+from tunesmith.terminal import commands
 from tunesmith.terminal.words import cause, number, params_python, place, plural, safe, seconds, values
 
-_DEFAULT = "tunesmith.db"  # where commands look for studies by themselves
 _ORDER = (
     TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED,
     TrialState.RUNNING, TrialState.PAUSED, TrialState.WAITING,
 )  # fmt: skip
 
 
-def summary(
-    name: str, ledger: Ledger, store: Store | None, steps: Sequence[tuple[str, str]] = ()
-) -> list[str]:
+def summary(name: str, ledger: Ledger, store: Store | None, steps: Sequence[commands.Step] = ()) -> list[str]:
     """Lines: the best value and what it gains over the default, its parameters, trials, time, place.
 
     `steps`: commands to type next, each with what it does.
@@ -34,27 +30,8 @@ def summary(
     if store is not None:
         lines.append(f"study {name!r} is in {safe(place(store))}")
     if steps:
-        size = max(len(purpose) for _, purpose in steps)
-        lines += ["", "next", *(f"  {purpose.ljust(size)}   {safe(command)}" for command, purpose in steps)]
+        lines += ["", *map(safe, commands.lines(steps))]
     return lines
-
-
-def next_steps(name: str, store: Store) -> list[tuple[str, str]]:
-    """Two commands that go on from here, each with its purpose; none for a study that is not kept."""
-    path = getattr(store, "path", None)
-    if path is None:
-        return []
-    where = place(store)
-    default = where == _DEFAULT and not os.environ.get("TUNESMITH_STORAGE")
-    option = [] if default else ["--storage", where]
-    return [
-        (shlex.join(["tunesmith", "show", name, *option]), "look again"),
-        (shlex.join(["tunesmith", "export", name, *option, "-o", f"{_file_name(name)}.csv"]), "all trials"),
-    ]
-
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name).lstrip(".-") or "trials"
 
 
 def verdict(ledger: Ledger) -> list[str]:
@@ -94,11 +71,10 @@ def _against(best: Trial, default: Trial) -> list[str]:
 
 
 def _front(ledger: Ledger) -> list[str]:
-    from tunesmith.kernel.view import pareto
-
     front = pareto(ledger)
     if not front:
-        return [_nothing(ledger)]
+        infeasible = "no complete trial is feasible: each breaks an outcome constraint"
+        return [infeasible if ledger.best is not None else _nothing(ledger)]
     names = ", ".join(safe(objective.name) for objective in ledger.problem.objectives)
     lines = [f"{plural(len(front), 'trial')} on the Pareto front ({names}):"]
     lines += [f"  #{trial.number}  {values(trial.values)}" for trial in front[:10]]
@@ -108,10 +84,21 @@ def _front(ledger: Ledger) -> list[str]:
 
 
 def _nothing(ledger: Ledger) -> str:
+    halted = cut_short(ledger)
     failed = [trial for trial in ledger.trials if trial.state is TrialState.FAILED]
-    if not failed:
-        return "no trial is complete yet"
+    if halted or not failed:
+        return f"no trial is complete: {halted}" if halted else "no trial is complete yet"
     return f"no trial is complete: {len(failed)} failed, the last with: {cause(failed[-1].error)}"
+
+
+def failures(ledger: Ledger, most: int = 3) -> list[str]:
+    """The last failed trials, a line each with what went wrong."""
+    if not ledger.states[TrialState.FAILED]:
+        return []
+    failed = [trial for trial in ledger.trials if trial.state is TrialState.FAILED]
+    lines = [f"  #{trial.number}  {cause(trial.error)}" for trial in failed[: -most - 1 : -1]]
+    more = f", the last {most}" if len(failed) > most else ""
+    return [f"{plural(len(failed), 'trial')} failed{more}:", *lines]
 
 
 def _infeasible(trial: Trial) -> str:

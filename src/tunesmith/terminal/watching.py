@@ -6,7 +6,7 @@ import time
 from typing import TextIO
 
 from tunesmith.kernel.study import Study
-from tunesmith.record.ledger import Ledger
+from tunesmith.record.event import Claimed, Created, CreatedBatch, Resumed
 from tunesmith.terminal.follow import Follower
 from tunesmith.terminal.frame import ascii_only, frame
 from tunesmith.terminal.pieces import plain
@@ -16,6 +16,8 @@ from tunesmith.terminal.screen import Screen, unicode_fits, writable
 _EVERY = 0.25  # seconds between looks at the log on a terminal
 _PLAIN = 1.0  # and elsewhere
 _MINUTE = 60.0
+_FEW = 1000  # events: of a study that goes on, one of so many starts a trial
+_STARTS = (Created, CreatedBatch, Claimed, Resumed)
 
 
 class Watch:
@@ -26,6 +28,7 @@ class Watch:
         self._file = file
         self._follower = Follower(study.name, study.spec.problem, study.cursor.scheduler)
         self._now = self._follower.snapshot()
+        self._began = _since(study)
 
     def once(self, width: int, height: int = 10_000) -> str:
         """The view as text, as the study stands now."""
@@ -33,25 +36,26 @@ class Watch:
         text = "\n".join(plain(frame(self._now, width, height)))
         return text if unicode_fits(self._file) else "\n".join(map(ascii_only, text.split("\n")))
 
-    def live(self) -> None:
-        """Show the view until the study's budget is done."""
-        ledger = self._look()
+    def live(self) -> str:
+        """Show the view until the study's budget is done, or it was told to stop; why it is over."""
+        self._look()
         screen = Screen(lambda width, height: frame(self._now, width, height), self._file)
         screen.open(at_once=True)
         try:
-            while not is_done(ledger):
+            while not (why := self.over()):
                 time.sleep(_EVERY)
-                ledger = self._look()
+                self._look()
         finally:
             screen.close()
+        return why
 
-    def lines(self) -> None:
-        """Write a line for each trial that ends, until the study's budget is done."""
+    def lines(self) -> str:
+        """Write a line for each trial that ends, as long as `live` shows the view; why it is over."""
         cursor = self._study.cursor
-        ledger = self._look()
+        self._look()
         self._write(status(self._now))
         said = time.monotonic()
-        while not is_done(ledger):
+        while not (why := self.over()):
             time.sleep(_PLAIN)
             ledger = cursor.read()
             for trial in self._follower.take(ledger):
@@ -59,18 +63,36 @@ class Watch:
             if time.monotonic() - said >= _MINUTE:
                 said = time.monotonic()
                 self._write(status(self._follower.snapshot()))
+        return why
 
-    def _look(self) -> Ledger:
+    def over(self) -> str:
+        """Why there is nothing more to wait for, as the log was last read; nothing while there is."""
+        cursor = self._study.cursor
+        ledger = cursor.fold.ledger
+        if ledger.n_trials is not None and ledger.finished >= ledger.n_trials:
+            return f"all {ledger.n_trials} trials are done"
+        if ledger.halted <= self._began:
+            return ""
+        lost = {number for number, _ in cursor.store.renew(cursor.id, []).lapsed}
+        return "" if set(ledger.running) - lost else "it was told to stop"
+
+    def _look(self) -> None:
         ledger = self._study.cursor.read()
         self._follower.take(ledger)
         self._now = self._follower.snapshot()
-        return ledger
 
     def _write(self, text: str) -> None:
         self._file.write(writable(f"{text}\n", self._file))
         self._file.flush()
 
 
-def is_done(ledger: Ledger) -> bool:
-    """Whether all trials that the study shall hold have ended."""
-    return ledger.n_trials is not None and ledger.finished >= ledger.n_trials
+def _since(study: Study) -> int:
+    """The position in the log after which a word to stop is meant for the runs that are watched now.
+
+    The last one counts when no trial was started after it: nobody has gone on with the study.
+    """
+    cursor = study.cursor
+    ledger = cursor.read()
+    after = cursor.store.read(cursor.id, ledger.halted, _FEW) if ledger.halted else ()
+    resumed = any(isinstance(event, _STARTS) for event in after)
+    return ledger.halted if resumed or not ledger.halted else ledger.halted - 1
