@@ -20,7 +20,7 @@ from tunesmith.kernel.ahead import Ahead
 from tunesmith.kernel.lease import keep_renewed
 from tunesmith.kernel.plan import UNUSED, Opening, opening_batch, openings, unused
 from tunesmith.kernel.trial import Context
-from tunesmith.record.assignment import Assignment, Decision, Kind, Message
+from tunesmith.record.assignment import CONTINUE, Assignment, Decision, Kind, Message
 from tunesmith.record.event import (
     Checkpointed,
     Created,
@@ -35,7 +35,7 @@ from tunesmith.record.event import (
 )  # fmt: skip
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
-from tunesmith.record.trial import Trial, TrialState
+from tunesmith.record.trial import FAILED, PAUSED, STOPPED, WAITING, Trial
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.domain import Domain
@@ -205,7 +205,7 @@ class Cursor:
                     self._checkpointed(message)
                 else:
                     self.end(message)
-                return Decision.CONTINUE
+                return CONTINUE
             except LeaseLost:
                 self._claims.pop(message.number, None)
                 return Decision.STOP
@@ -235,20 +235,18 @@ class Cursor:
         number, attempt, at = message.number, message.attempt, time.time()
         events = self._suggested(message) if message.params is not None else []
         state, attrs, left = message.state, message.user_attrs, []
-        if state is TrialState.PAUSED:
+        if state is PAUSED:
             events.append(
                 Paused(number, attempt, message.step, message.constraints, message.user_attrs, at=at)
             )
-        elif state is TrialState.WAITING or state is None:
+        elif state is WAITING or state is None:
             events = [Released(number, attempt, self.worker, message.error or "", at=at)]
         else:
             values = message.values
-            if values is None and state is TrialState.STOPPED:
+            if values is None and state is STOPPED:
                 reports = self.fold.ledger.trials[number].reports
                 values = reports[-1].values if reports else None
-            if (
-                self.fold.ledger.fixed and state is not TrialState.FAILED
-            ):  # which may have failed before it could ask
+            if self.fold.ledger.fixed and state is not FAILED:  # which may have failed before it could ask
                 left = unused(self.fold.ledger, number, message.params)
                 attrs = {**attrs, UNUSED: left} if left else attrs
             fields = (number, attempt, state, values, message.error, message.constraints, attrs, at)

@@ -12,7 +12,7 @@ from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.stop import Progress, StopRule
 from tunesmith.kernel.study import Study
 from tunesmith.record.assignment import Message
-from tunesmith.record.trial import Trial, TrialState
+from tunesmith.record.trial import FAILED, WAITING, Trial
 
 _ALIKE = 10  # that many first failures of one kind, and no success: the configurations are not at fault
 POLL = 0.25  # seconds between two looks at what others have written, and two calls of who waits
@@ -118,10 +118,10 @@ class Loop(ABC):
 
     def _judge(self, trial: Trial, message: Message) -> None:
         """Whether the failures of this run say that the configurations are not at fault."""
-        if trial.state is TrialState.WAITING:
+        if trial.state is WAITING:
             return  # it will be run again
         self.ends += 1
-        if trial.state is not TrialState.FAILED:
+        if trial.state is not FAILED:
             self.failure, self.worked = None, True
             return
         error = (trial.error or "unknown error").strip()

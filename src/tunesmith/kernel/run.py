@@ -17,8 +17,8 @@ from tunesmith.kernel.stop import StopRule, Timeout
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.vectorized import BatchLoop, check_arrays
 from tunesmith.kernel.worker import WorkerFactory
-from tunesmith.record.assignment import Assignment, Decision, Kind, Message
-from tunesmith.record.trial import TrialState
+from tunesmith.record.assignment import CONTINUE, END, Assignment, Decision, Kind, Message
+from tunesmith.record.trial import FAILED, RUNNING, WAITING
 
 _GRACE = 5.0
 ENDLESS = "this search would never end: give n_trials=, timeout= or stop="
@@ -168,22 +168,22 @@ class TrialLoop(Loop):
 
     def _answer(self, message: Message) -> Decision:
         """Take a message into the log, and tell who wants to know."""
-        if message.kind is not Kind.END:
+        if message.kind is not END:
             decision = self.cursor.answer(message)
             if message.kind is Kind.REPORT:
                 for callback in self.callbacks:
                     callback.reported(self.study, self.cursor.fold.ledger.trials[message.number])
             return decision
         assignment = self.busy.pop(message.number)
-        if message.died and message.state is TrialState.FAILED and assignment.trial.attempt <= self.retries:
-            message = message._replace(state=TrialState.WAITING)
+        if message.died and message.state is FAILED and assignment.trial.attempt <= self.retries:
+            message = message._replace(state=WAITING)
         self.cursor.answer(message)
         trial = self.cursor.fold.ledger.trials[message.number]
         if message.attempt == trial.attempt:
             self._judge(trial, message)
         for callback in self.on_ended:
             callback.ended(self.study, trial)
-        return Decision.CONTINUE
+        return CONTINUE
 
     def _interrupted(self) -> None:
         """First Ctrl-C: start nothing more. In this process, or the second time: put running trials back."""
@@ -199,13 +199,13 @@ class TrialLoop(Loop):
             self.executor.stop(number)
             assignment = self.busy.pop(number)
             trial = self.cursor.fold.ledger.trials[number]
-            if trial.state is TrialState.RUNNING and trial.attempt == assignment.trial.attempt:
+            if trial.state is RUNNING and trial.attempt == assignment.trial.attempt:
                 self.cursor.answer(
                     Message(
                         number=number,
                         attempt=trial.attempt,
-                        kind=Kind.END,
-                        state=TrialState.WAITING,
+                        kind=END,
+                        state=WAITING,
                         error=why,
                     )
                 )

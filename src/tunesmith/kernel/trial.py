@@ -12,7 +12,7 @@ from tunesmith._rng import uniform
 from tunesmith.errors import ObjectiveError, SettingError
 from tunesmith.execute._base import Send
 from tunesmith.kernel.measure import measured
-from tunesmith.record.assignment import Assignment, Decision, Kind, Message
+from tunesmith.record.assignment import CONTINUE, END, Assignment, Decision, Kind, Message
 from tunesmith.record.codec import dumps, loads
 from tunesmith.record.trial import TrialState
 from tunesmith.space.base import same_range
@@ -101,7 +101,7 @@ class TrialHandle:
         self._domains: dict[str, Domain] = {}
         self._constraints: dict[str, float] = dict(trial.constraints) if trial.constraints else {}
         self._user_attrs: dict[str, Any] = dict(trial.user_attrs) if trial.user_attrs else {}
-        self._decision = Decision.CONTINUE
+        self._decision = CONTINUE
         self._step = 0
         self._last: tuple[float, ...] | None = None
 
@@ -129,7 +129,7 @@ class TrialHandle:
     @property
     def should_stop(self) -> bool:
         """Whether the scheduler wants the trial to end or pause; inside a run, `report` sees to it."""
-        return self._decision is not Decision.CONTINUE
+        return self._decision is not CONTINUE
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -248,7 +248,7 @@ class TrialHandle:
                 domains=domains,
             )
         )
-        if self._decision is not Decision.CONTINUE and self._context.raises:
+        if self._decision is not CONTINUE and self._context.raises:
             raise TrialEnded
 
     def set_user_attr(self, key: str, value: Any) -> None:
@@ -310,7 +310,7 @@ def ended(
     fields = (
         handle.number,
         handle._assignment.trial.attempt,
-        Kind.END,
+        END,
         handle._step,
         values,
         _NOTHING,
@@ -331,7 +331,7 @@ def resume(handle: TrialHandle, assignment: Assignment, send: Send) -> None:
     """Go on under a new claim: the trial was paused, and continues where it stands."""
     handle._assignment = assignment
     handle._send = send
-    handle._decision = Decision.CONTINUE
+    handle._decision = CONTINUE
     handle.budget = assignment.trial.budget
 
 

@@ -22,7 +22,7 @@ from tunesmith.kernel.trial import (
     resume,
 )  # fmt: skip
 from tunesmith.record.assignment import Assignment, Decision, Message
-from tunesmith.record.trial import TrialState
+from tunesmith.record.trial import COMPLETE, FAILED, PAUSED, STOPPED
 
 Objective = Callable[[TrialHandle], Any]
 _Live = tuple[TrialHandle, Generator[Any, Any, Any]]
@@ -60,13 +60,13 @@ class Worker:
         except TrialEnded:
             return self._halted(handle)
         except (ObjectiveError, SpaceError) as error:
-            return ended(handle, TrialState.FAILED, error=str(error), wrong=True)
+            return ended(handle, FAILED, error=str(error), wrong=True)
         except TrialFailed as failure:
-            return ended(handle, TrialState.FAILED, error=str(failure))._replace(died=failure.died)
+            return ended(handle, FAILED, error=str(failure))._replace(died=failure.died)
         except SystemExit as error:
-            return ended(handle, TrialState.FAILED, error=f"the objective called sys.exit({error.code!r})")
+            return ended(handle, FAILED, error=f"the objective called sys.exit({error.code!r})")
         except Exception as error:  # noqa: BLE001 - whatever an objective raises fails its trial, and no more
-            return ended(handle, TrialState.FAILED, error=_told(error))
+            return ended(handle, FAILED, error=_told(error))
 
     def _drive(self, handle: TrialHandle, generator: Generator[Any, Any, Any]) -> Message:
         """Step a generator until it ends, or is halted; a paused one is kept."""
@@ -99,7 +99,7 @@ class Worker:
             dropped.close()
 
     def _halted(self, handle: TrialHandle) -> Message:
-        return ended(handle, TrialState.PAUSED if decision(handle) is Decision.PAUSE else TrialState.STOPPED)
+        return ended(handle, PAUSED if decision(handle) is Decision.PAUSE else STOPPED)
 
     def _returned(self, handle: TrialHandle, result: Any) -> Message:
         if handle.should_stop:  # the objective has swallowed the order to end, and returned
@@ -113,8 +113,8 @@ class Worker:
                 handle.set_user_attr(name, value)
         error = flaw(values, self.context.names)
         if error is not None:
-            return ended(handle, TrialState.FAILED, error=error)
-        return ended(handle, TrialState.COMPLETE, values=values)
+            return ended(handle, FAILED, error=error)
+        return ended(handle, COMPLETE, values=values)
 
 
 def _told(error: Exception, limit: int = 20_000) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tunesmith.record.trial import Trial, TrialState
 from tunesmith.space.domain import Domain
@@ -18,6 +18,8 @@ class Decision(Enum):
     PAUSE = "pause"
     STOP = "stop"
 
+
+CONTINUE: Final = Decision.CONTINUE  # by itself, at a global's price
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -68,6 +70,9 @@ class Kind(StrEnum):
     REPORT = "report"
     CHECKPOINT = "checkpoint"
     END = "end"
+
+
+END: Final = Kind.END  # by itself, at a global's price
 
 
 class Message(NamedTuple):

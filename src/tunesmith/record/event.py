@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tunesmith.errors import Conflict, LeaseLost, StoreError
-from tunesmith.record.trial import ENDS, Source, TrialState
+from tunesmith.record.trial import COMPLETE, ENDS, FAILED, PAUSED, RUNNING, WAITING, Source, TrialState
 from tunesmith.space.domain import Domain
 
 
@@ -227,17 +227,17 @@ def singles(event: Event) -> Iterator[Single]:
         for number, values in enumerate(zip(*event.values, strict=True), event.number):
             error = event.errors.get(str(number))
             if error is None:
-                yield Finished(number, event.attempt, TrialState.COMPLETE, values, at=event.at)
+                yield Finished(number, event.attempt, COMPLETE, values, at=event.at)
             else:
-                yield Finished(number, event.attempt, TrialState.FAILED, error=error, at=event.at)
+                yield Finished(number, event.attempt, FAILED, error=error, at=event.at)
     else:
         yield event
 
 
-CLAIMED_FROM: Mapping[type[Event], TrialState] = {Claimed: TrialState.WAITING, Resumed: TrialState.PAUSED}
+CLAIMED_FROM: Mapping[type[Event], TrialState] = {Claimed: WAITING, Resumed: PAUSED}
 """The events that open a new attempt, and the state a trial must be in for it."""
 
-_LEAVES = {Paused: TrialState.PAUSED, Released: TrialState.WAITING}
+_LEAVES = {Paused: PAUSED, Released: WAITING}
 
 
 def gap(number: int, following: int) -> Conflict:
@@ -254,12 +254,12 @@ def admit_batch(event: Batch, rows: Sequence[Row | None]) -> dict[int, Row]:
     if isinstance(event, CreatedBatch):
         after = admit(Created(number, event.attempt, _NOTHING, worker=event.worker), first)
     else:
-        after = admit(Finished(number, event.attempt, TrialState.COMPLETE), first)
+        after = admit(Finished(number, event.attempt, COMPLETE), first)
     if after is None:
         return {}
     found = dict.fromkeys(range(number, number + count), after)
     if isinstance(event, FinishedBatch):
-        failed = _row(TrialState.FAILED, after.attempt, after.worker)
+        failed = _row(FAILED, after.attempt, after.worker)
         found.update((int(name), failed) for name in event.errors)
     return found
 
@@ -269,8 +269,8 @@ def becomes(event: Single) -> TrialState:
     if isinstance(event, Finished):
         return event.state
     if isinstance(event, Created) and not event.attempt:
-        return TrialState.WAITING
-    return _LEAVES.get(type(event), TrialState.RUNNING)
+        return WAITING
+    return _LEAVES.get(type(event), RUNNING)
 
 
 def admit(event: Single, row: Row | None, lapsed: bool = False) -> Row | None:
@@ -284,7 +284,7 @@ def admit(event: Single, row: Row | None, lapsed: bool = False) -> Row | None:
     if type(event) is Created:
         if row is not None:
             raise Conflict(f"trial number {event.number} is taken: read on, and propose the next number")
-        state = TrialState.RUNNING if event.attempt else TrialState.WAITING
+        state = RUNNING if event.attempt else WAITING
         return _row(state, event.attempt, event.worker)
     if row is None:
         raise LeaseLost(f"trial {event.number} does not exist, so nothing can be written about it")
@@ -293,8 +293,8 @@ def admit(event: Single, row: Row | None, lapsed: bool = False) -> Row | None:
             raise Conflict(
                 f"trial {event.number} is {row.state} (attempt {row.attempt}): somebody else was faster"
             )
-        return _row(TrialState.RUNNING, event.attempt, event.worker)
-    if row.state is not TrialState.RUNNING or event.attempt != row.attempt:
+        return _row(RUNNING, event.attempt, event.worker)
+    if row.state is not RUNNING or event.attempt != row.attempt:
         raise LeaseLost(
             f"attempt {event.attempt} of trial {event.number} holds it no more: it is {row.state} "
             f"(attempt {row.attempt}), and what was written now is refused"

@@ -30,7 +30,17 @@ from tunesmith.record.event import (
 )  # fmt: skip
 from tunesmith.record.packed import CHUNK, Packed, Slab
 from tunesmith.record.problem import Problem
-from tunesmith.record.trial import Report, Source, Trial, TrialState
+from tunesmith.record.trial import (
+    COMPLETE,
+    FAILED,
+    PAUSED,
+    RUNNING,
+    WAITING,
+    Report,
+    Source,
+    Trial,
+    TrialState,
+)
 from tunesmith.space.domain import Domain
 from tunesmith.space.space import Space
 
@@ -63,9 +73,9 @@ class Ledger:
         self.waiting: dict[int, None] = {}
         self.paused: dict[int, None] = {}
         self._open = {
-            TrialState.RUNNING: self.running,
-            TrialState.WAITING: self.waiting,
-            TrialState.PAUSED: self.paused,
+            RUNNING: self.running,
+            WAITING: self.waiting,
+            PAUSED: self.paused,
         }
         self.finished = 0
         self.fixed: dict[int, Mapping[str, Any]] = {}  # what users asked for, of enqueued trials
@@ -150,7 +160,7 @@ class Ledger:
         start, count = event.number, event.size
         self.chosen += count
         self.trials.lay(start, count, running_table(event))
-        self.states[TrialState.RUNNING] += count
+        self.states[RUNNING] += count
         self.running.update(dict.fromkeys(range(start, start + count)))
         chunks = (start + count + CHUNK - 1) // CHUNK
         self._closed.extend([0] * (chunks - len(self._closed)))
@@ -159,9 +169,9 @@ class Ledger:
         start, count, failed = event.number, event.size, len(event.errors)
         rows = finished_table(event, self.trials.rows[start].rows, self.signs)
         self.trials.lay(start, count, rows)
-        self.states[TrialState.RUNNING] -= count
-        self.states[TrialState.COMPLETE] += count - failed
-        self.states[TrialState.FAILED] += failed
+        self.states[RUNNING] -= count
+        self.states[COMPLETE] += count - failed
+        self.states[FAILED] += failed
         for number in range(start, start + count):
             del self.running[number]
         self.finished += count
@@ -178,7 +188,7 @@ class Ledger:
     def _consider(self, trial: Trial) -> None:
         """Keep the best complete trial: feasible before infeasible, then by the first objective's loss."""
         self.since_best += 1
-        if trial.state is not TrialState.COMPLETE or trial.losses is None:
+        if trial.state is not COMPLETE or trial.losses is None:
             return
         order = (trial.violation if trial.constraints else 0.0, trial.losses[0])
         if order[1] != order[1]:
@@ -194,7 +204,7 @@ class Ledger:
             self.chosen += 1
         elif fixed is not None:
             self.fixed[number] = fixed
-        state, started = (TrialState.RUNNING, at) if attempt else (TrialState.WAITING, None)
+        state, started = (RUNNING, at) if attempt else (WAITING, None)
         return tuple.__new__(
             Trial,
             (
@@ -205,7 +215,7 @@ class Ledger:
 
     def _claimed(self, event: Claimed, trial: Trial) -> Trial:
         return trial._replace(
-            state=TrialState.RUNNING,
+            state=RUNNING,
             attempt=event.attempt,
             worker=event.worker,
             started=event.at if trial.started is None else trial.started,
@@ -213,7 +223,7 @@ class Ledger:
 
     def _resumed(self, event: Resumed, trial: Trial) -> Trial:
         return trial._replace(
-            state=TrialState.RUNNING,
+            state=RUNNING,
             attempt=event.attempt,
             worker=event.worker,
             budget=event.budget,
@@ -238,7 +248,7 @@ class Ledger:
     def _paused(self, event: Paused, trial: Trial) -> Trial:
         last = trial.reports[-1] if trial.reports else None
         return trial._replace(
-            state=TrialState.PAUSED,
+            state=PAUSED,
             values=last.values if last else None,
             losses=last.losses if last else None,
             constraints=event.constraints,
@@ -246,7 +256,7 @@ class Ledger:
         )
 
     def _released(self, _: Released, trial: Trial) -> Trial:
-        return trial._replace(state=TrialState.WAITING, worker=None)
+        return trial._replace(state=WAITING, worker=None)
 
     def _finished(self, event: Finished, trial: Trial) -> Trial:
         number, attempt, state, values, error, constraints, attrs, at = event

@@ -13,7 +13,7 @@ from tunesmith.record.codec import same
 from tunesmith.record.event import BATCHES, Event, Released, Row, admit, admit_batch, gap
 from tunesmith.record.packed import Packed
 from tunesmith.record.problem import StudySpec
-from tunesmith.record.trial import TrialState
+from tunesmith.record.trial import RUNNING, TrialState
 from tunesmith.store._base import Claim, Leases, Store, StudyInfo
 
 
@@ -98,9 +98,9 @@ class MemoryStore(Store):
 
     def _lease(self, log: _Log, number: int, before: Row | None, after: Row) -> None:
         """A trial gets a lease when it is claimed, and needs none when it runs no more."""
-        if after.state is not TrialState.RUNNING:
+        if after.state is not RUNNING:
             log.leases.pop(number, None)
-        elif before is None or before.state is not TrialState.RUNNING:
+        elif before is None or before.state is not RUNNING:
             log.leases[number] = time.monotonic() + self.lease
 
     def _restore(self, log: _Log, undo: Sequence[tuple[int, Row | None]]) -> None:
@@ -128,7 +128,7 @@ class MemoryStore(Store):
             lost = []
             for number, attempt in claims:
                 row = log.rows[number] if number < len(log.rows) else None
-                if row is not None and row.state is TrialState.RUNNING and row.attempt == attempt:
+                if row is not None and row.state is RUNNING and row.attempt == attempt:
                     log.leases[number] = until
                 else:
                     lost.append((number, attempt))
