@@ -2,7 +2,7 @@
 # make test    all tests, under ten minutes on two cores
 # make check   lint, strict types, floors
 # make bench   Tunesmith beside its peers, on this machine; TASKS=FOLDER for quality on a folder of tasks;
-#              bench-quick: small sizes, nothing is written
+#              bench-quick: small sizes, five minutes or less, nothing is written
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

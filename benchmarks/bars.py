@@ -50,6 +50,9 @@ def size(results: Results, case: str, wanted: int) -> int:
     return wanted if wanted in sizes or not sizes else max(sizes)
 
 
+_CLOCK = "too short for this machine's clock"  # a CPU clock may tick in hundredths of a second
+
+
 def compared(
     results: Results,
     case: str,
@@ -75,6 +78,8 @@ def compared(
             why = f"{who}: {found.not_run if found else 'not measured'}"
             return Row(what=what, peer=peer, bar=says, why=why)
     a, b = (c.least(key) * scale / (n if per_trial else 1) for c in (mine, other))
+    if a <= 0 or b <= 0:
+        return Row(what=what, ours=figure(a, unit), peer=peer, theirs=figure(b, unit), bar=says, why=_CLOCK)
     return Row(
         what=what,
         ours=figure(a, unit),
@@ -91,6 +96,8 @@ def alone(what: str, value: float | None, unit: str, most: float, why: str = "no
     says = f"≤ {figure(most, unit)}"
     if value is None:
         return Row(what=what, bar=says, why=why)
+    if value <= 0:
+        return Row(what=what, ours=figure(value, unit), bar=says, why=_CLOCK)
     return Row(what=what, ours=figure(value, unit), bar=says, met=value <= most)
 
 
@@ -166,6 +173,9 @@ def tpe_ask(results: Results, space: str) -> list[Row]:
             rows.append(Row(what=what, bar=says, why=mine.not_run if mine else "not measured"))
             continue
         a, b = mine.least("ask") * MS, base.least("ask") * MS
+        if b <= 0:
+            rows.append(Row(what=what, ours=figure(a, "ms"), bar=says, why=_CLOCK))
+            continue
         rows.append(
             Row(
                 what=what,

@@ -19,6 +19,7 @@ else it does; ratios hold better.
 
 ```sh no-run
 make bench                                     # all of it, 20 minutes on a quiet machine, and this page
+make bench-quick                               # small sizes, five minutes or less; nothing is written
 make bench TASKS=FOLDER                        # with quality on a folder of tasks, not on the built-in ones
 python -m benchmarks run --only ask-tpe        # one case; --quick for small sizes of all
 python -m benchmarks quality --tasks FOLDER    # played runs are saved, and not played twice

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from benchmarks.__main__ import main, read
-from benchmarks.bars import bars, times
+from benchmarks.bars import alone, bars, times
 from benchmarks.cases import CASES
 from benchmarks.harness import PROFILES, Cell, OverLimit, Profile, in_turn, run
 from benchmarks.page import page
@@ -127,3 +127,9 @@ def test_profiles_keep_sizes_under_their_cap():
     assert PROFILES["tiny"].sizes(100, 1_000) == (16,)
     assert PROFILES["quick"].sizes(100, 1_000, 10_000) == (1_000,)
     assert PROFILES["full"].sizes(100, 1_000) == (100, 1_000)
+
+
+def test_nothing_is_judged_by_a_figure_of_zero():
+    row = alone("CPU time", 0.0, "µs", 3)
+    assert (row.met, row.why) == (None, "too short for this machine's clock")
+    assert alone("CPU time", 0.1, "µs", 3).met
