@@ -80,42 +80,48 @@ class Cursor:
     def read(self) -> Ledger:
         """The ledger at the log's end."""
         with self.lock:
-            if self._torn:
-                self.fold = Fold(self.spec.problem, self.searcher, self.scheduler)
-                self._torn = False
-            ledger = self.fold.ledger
-            while True:
-                events = self.store.read(self.id, ledger.position, _PAGE)
-                if events:
-                    self._torn = True
-                    self.fold.advance(events)
-                    self._torn = False
-                if len(events) < _PAGE:
-                    return ledger
+            return self._read()
 
     def append(self, events: Sequence[Event], expect: int | None = None) -> None:
         """Write events, and fold them with whatever others wrote before them."""
         with self.lock:
-            position = self.store.append(self.id, events, expect)
-            if position != self.fold.ledger.position + len(events):
-                self.read()
-                return
-            self._torn = True  # when Ctrl-C breaks in, the next read folds all anew
-            self.fold.advance(events)
+            self._append(events, expect)
+
+    def _read(self) -> Ledger:
+        if self._torn:
+            self.fold = Fold(self.spec.problem, self.searcher, self.scheduler)
             self._torn = False
+        ledger = self.fold.ledger
+        while True:
+            events = self.store.read(self.id, ledger.position, _PAGE)
+            if events:
+                self._torn = True
+                self.fold.advance(events)
+                self._torn = False
+            if len(events) < _PAGE:
+                return ledger
+
+    def _append(self, events: Sequence[Event], expect: int | None = None) -> None:
+        position = self.store.append(self.id, events, expect)
+        if position != self.fold.ledger.position + len(events):
+            self._read()
+            return
+        self._torn = True  # when Ctrl-C breaks in, the next read folds all anew
+        self.fold.advance(events)
+        self._torn = False
 
     def refold(self) -> None:
         """Drop what was folded and read the log again: the way back after an interruption at any moment."""
         with self.lock:
             self._torn = True
-            self.read()
+            self._read()
 
     def open_trials(self, count: int, limit: int | None) -> list[Assignment]:
         """Put up to `count` trials into this process's hands; no new one past `limit` trials in all."""
         with self.lock:
             self._look_after_others()
             while True:
-                domains = self.read().domains
+                domains = self._read().domains
                 events = self._openings(count, limit)
                 if not events:
                     return []
@@ -135,7 +141,7 @@ class Cursor:
         with self.lock:
             self._look_after_others()
             while True:
-                self.read()
+                self._read()
                 at = time.time()
                 batch = opening_batch(self.fold, self.worker, at, count, limit, self._ahead)
                 if batch is not None:
@@ -176,9 +182,9 @@ class Cursor:
         """Write the claims; False when another worker was faster, and the log has to be read on."""
         position = self.fold.ledger.position
         try:
-            self.append(events, _first_new(events))
+            self._append(events, _first_new(events))
         except Conflict:
-            if position == self.read().position:
+            if position == self._read().position:
                 raise  # nobody was: the store contradicts its own log
             return False
         for event in events:
@@ -219,13 +225,13 @@ class Cursor:
         events.append(
             Reported(message.number, message.attempt, message.step, values, message.metrics, at=time.time())
         )
-        self.append(events)
+        self._append(events)
         trial = self.fold.ledger.trials[message.number]
         return self.scheduler.decide(self.fold.schedule_state, trial)
 
     def _checkpointed(self, message: Message) -> None:
         name = message.file or ""
-        self.append([Checkpointed(message.number, message.attempt, message.step, name, at=time.time())])
+        self._append([Checkpointed(message.number, message.attempt, message.step, name, at=time.time())])
         folder = self.context.checkpoints
         if folder is not None:
             drop_older(Path(folder), name)
@@ -251,7 +257,7 @@ class Cursor:
                 attrs = {**attrs, UNUSED: left} if left else attrs
             fields = (number, attempt, state, values, message.error, message.constraints, attrs, at)
             events.append(tuple.__new__(Finished, fields))
-        self.append(events)
+        self._append(events)
         self._claims.pop(number, None)
         if left:
             warnings.warn(
@@ -306,7 +312,7 @@ class Cursor:
             for number, attempt in self.store.renew(self.id, list(self._claims.items())).lapsed:
                 try:
                     released = Released(number, attempt, self.worker, "its worker is gone", at=time.time())
-                    self.append([released])
+                    self._append([released])
                     count += 1
                 except (Conflict, LeaseLost):
                     continue  # another worker has freed it, or it ended after all

@@ -13,7 +13,7 @@ from tunesmith.record.assignment import Resume, Start
 from tunesmith.record.codec import dumps, loads
 from tunesmith.record.event import Claimed, Created, CreatedBatch, Resumed, becomes
 from tunesmith.record.ledger import Ledger
-from tunesmith.record.trial import Source, Trial, TrialState
+from tunesmith.record.trial import DEFAULT, QUEUE, SEARCHER, Trial, TrialState
 from tunesmith.search._base import Ask, Searcher
 
 Opening = Created | Claimed | Resumed
@@ -41,7 +41,7 @@ class Outlook(NamedTuple):
             search_state=self.searcher.tell(self.search_state, trial) if learns else self.search_state,
             number=self.number + 1,
             pending=(*self.pending, trial) if learns else (),
-            fresh=self.fresh and trial.source is Source.QUEUE,
+            fresh=self.fresh and trial.source is QUEUE,
         )
 
 
@@ -73,13 +73,13 @@ def propose(
     are the user's; the searcher fills in the others. Raises SpaceError for values outside the space.
     """
     budget, parent = (None, None) if start is None else (start.budget, start.parent)
-    source = Source.SEARCHER if fixed is None else Source.QUEUE
+    source = SEARCHER if fixed is None else QUEUE
     params: Mapping[str, Any] | None = None
     memo = None
     if view.fresh and view.ledger.problem.space is not None and fixed is None and parent is None:
         default = view.ledger.space.default
         if default is not None:
-            params, source = dict(default), Source.DEFAULT
+            params, source = dict(default), DEFAULT
     if params is None and fixed is None and view.ahead is not None:
         params = view.ahead.params(view.ledger.space, view.number)
     if params is None:

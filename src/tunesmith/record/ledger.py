@@ -32,12 +32,13 @@ from tunesmith.record.packed import CHUNK, Packed, Slab
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import (
     COMPLETE,
+    DEFAULT,
     FAILED,
     PAUSED,
     RUNNING,
+    SEARCHER,
     WAITING,
     Report,
-    Source,
     Trial,
     TrialState,
 )
@@ -200,7 +201,7 @@ class Ledger:
     def _created(self, event: Created, _: None) -> Trial:
         # Taken apart and put together at once: looking fields up one by one costs several times as much.
         number, attempt, params, source, memo, budget, parent, seen, worker, fixed, at = event
-        if source is Source.SEARCHER or source is Source.DEFAULT:
+        if source is SEARCHER or source is DEFAULT:
             self.chosen += 1
         elif fixed is not None:
             self.fixed[number] = fixed

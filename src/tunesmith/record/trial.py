@@ -46,6 +46,11 @@ class Source(StrEnum):
     IMPORT = "import"  # study.add_trial: it ran elsewhere
 
 
+SEARCHER: Final = Source.SEARCHER
+DEFAULT: Final = Source.DEFAULT
+QUEUE: Final = Source.QUEUE
+
+
 class Report(NamedTuple):
     """What an objective measured on its way. `values` as the user gave them, `losses` minimised."""
 
