@@ -74,8 +74,8 @@ def test_noise_is_not_called_important():
 
 
 @pytest.mark.parametrize("scheduler", ["none", "asha"])
-def test_when_a_searcher_has_found_the_good_region_what_never_mattered_does_not_lead(scheduler):
-    """Right in 47 of 48 other studies of 40 to 100 trials."""
+def test_a_searcher_that_has_found_the_good_region_hides_nothing(scheduler):
+    """Right in 22 of 24 other studies of 40 to 100 trials; 12 when trials are not weighed."""
 
     def objective(trial):
         good = math.exp(-((math.log10(trial["b"]) + 2.7) ** 2)) - abs(trial["a"] - 0.2) / 9
@@ -88,7 +88,8 @@ def test_when_a_searcher_has_found_the_good_region_what_never_mattered_does_not_
         study = ts.tune(objective, space, direction="maximize", n_trials=60, seed=seed, scheduler=scheduler,
                         fidelity=ts.Fidelity("epoch", 1, 9))  # fmt: skip
         shares = study.importances()
-        assert not any(shares.values()) or next(iter(shares)) != "d"
+        assert next(iter(shares)) == "b"
+        assert shares["b"] > 0.4
 
 
 def test_too_few_trials_say_nothing():

