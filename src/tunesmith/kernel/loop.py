@@ -116,14 +116,20 @@ class Loop(ABC):
         for callback in self.on_waiting:
             callback.waiting(self.study)
 
+    def _went_well(self, count: int = 1) -> None:
+        """So many trials have ended otherwise than by failing."""
+        if count:
+            self.ends += count
+            self.failure, self.worked = None, True
+
     def _judge(self, trial: Trial, message: Message) -> None:
         """Whether the failures of this run say that the configurations are not at fault."""
         if trial.state is WAITING:
             return  # it will be run again
-        self.ends += 1
         if trial.state is not FAILED:
-            self.failure, self.worked = None, True
+            self._went_well()
             return
+        self.ends += 1
         error = (trial.error or "unknown error").strip()
         last = error.splitlines()[-1]
         if message.wrong and not self.worked:

@@ -18,7 +18,7 @@ from tunesmith.kernel.study import Study
 from tunesmith.kernel.vectorized import BatchLoop, check_arrays
 from tunesmith.kernel.worker import WorkerFactory
 from tunesmith.record.assignment import CONTINUE, END, Assignment, Decision, Kind, Message
-from tunesmith.record.trial import FAILED, RUNNING, WAITING
+from tunesmith.record.trial import COMPLETE, FAILED, RUNNING, WAITING
 
 _GRACE = 5.0
 ENDLESS = "this search would never end: give n_trials=, timeout= or stop="
@@ -177,9 +177,12 @@ class TrialLoop(Loop):
         assignment = self.busy.pop(message.number)
         if message.died and message.state is FAILED and assignment.trial.attempt <= self.retries:
             message = message._replace(state=WAITING)
-        self.cursor.answer(message)
+        taken = self.cursor.answer(message) is CONTINUE
+        if message.state is COMPLETE and not self.on_ended:
+            self._went_well(taken)
+            return CONTINUE
         trial = self.cursor.fold.ledger.trials[message.number]
-        if message.attempt == trial.attempt:
+        if taken:
             self._judge(trial, message)
         for callback in self.on_ended:
             callback.ended(self.study, trial)

@@ -320,8 +320,8 @@ def ended(
         wrong,
         params,
         domains,
-        handle._constraints,
-        handle._user_attrs,
+        handle._constraints or _NOTHING,
+        handle._user_attrs or _NOTHING,
         None,  # file
     )
     return tuple.__new__(Message, fields)

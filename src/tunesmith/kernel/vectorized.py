@@ -90,10 +90,7 @@ class BatchLoop(Loop):
     def _heard(self, batch: Batch, outcome: Outcome) -> None:
         """Judge the failures, and tell who wants to know."""
         trials = self.cursor.fold.ledger.trials
-        fine = len(batch.numbers) - len(outcome.errors)
-        if fine:
-            self.ends += fine
-            self.failure, self.worked = None, True
+        self._went_well(len(batch.numbers) - len(outcome.errors))
         for name in [] if self.worked else outcome.errors:
             trial = trials[int(name)]
             self._judge(trial, Message(trial.number, trial.attempt, Kind.END, wrong=outcome.wrong))

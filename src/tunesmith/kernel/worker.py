@@ -104,10 +104,10 @@ class Worker:
     def _returned(self, handle: TrialHandle, result: Any) -> Message:
         if handle.should_stop:  # the objective has swallowed the order to end, and returned
             return self._halted(handle)
+        if type(result) is float and result == result and len(self.context.names) == 1:
+            return ended(handle, COMPLETE, values=(result,))
         values = last_values(handle) if result is None else None
-        if type(result) is float and len(self.context.names) == 1:
-            values = (result,)
-        elif values is None:
+        if values is None:
             values, metrics = measured(result, self.context.names)
             for name, value in metrics.items():
                 handle.set_user_attr(name, value)

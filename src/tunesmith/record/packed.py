@@ -99,7 +99,8 @@ def column(values: Sequence[Any]) -> Any:
         return Tuples(tuple([column(part) for part in zip(*values, strict=True)]))
     if kind is dict and first:
         return _dictionaries(values)
-    return Same(first) if _one(values, first) else list(values)
+    nothing = not first and (kind is dict or kind is tuple) and values.count(first) == count
+    return Same(first) if nothing or _one(values, first) else list(values)
 
 
 def _one(values: Sequence[Any], first: Any) -> bool:
