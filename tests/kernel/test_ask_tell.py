@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
+from tunesmith.errors import SettingError
 from tunesmith.record.event import Released
 
 SPACE = {"x": ts.Float(0.0, 1.0), "n": ts.Int(1, 8), "kind": ["a", "b"]}
@@ -278,3 +279,12 @@ def test_labelled_objects_come_back_as_objects():
         assert trial["act"] in (abs, None)
         study.tell(trial, 1.0)
     assert {t.params["layer"] for t in study.trials} == {"Linear", "Conv"}
+
+
+def test_an_imported_trial_holds_plain_json():
+    study = ts.create_study(seed=0)
+    with pytest.raises(SettingError, match="JSON"):
+        study.add_trial({"x": 1.0}, 1.0, user_attrs={"array": object()})
+    assert len(study.trials) == 0
+    study.add_trial({"x": 1.0}, 1.0, user_attrs={"pair": (1, 2)}, constraints={"c": 1})
+    assert (study.trials[0].user_attrs, study.trials[0].constraints) == ({"pair": [1, 2]}, {"c": 1.0})

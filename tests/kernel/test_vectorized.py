@@ -310,6 +310,62 @@ def test_a_killed_process_loses_no_batch(tmp_path):
     assert study.replay().identical
 
 
+def test_a_callback_that_raises_leaves_nothing_running():
+    class Bad(ts.Callback):
+        seen = 0
+
+        def opened(self, study, trial):
+            self.seen += 1
+            if self.seen == 40:
+                raise RuntimeError("no more")
+
+    study = ts.create_study({"x": ts.Float(0, 1)}, searcher="random", seed=0)
+    with pytest.raises(RuntimeError, match="no more"):
+        study.optimize(lambda c: c["x"], 100, vectorized=30, callbacks=[Bad()])
+    assert study.cursor.fold.ledger.states[TrialState.RUNNING] == 0
+    study.optimize(lambda c: c["x"], 100, vectorized=30)
+    assert study.cursor.fold.ledger.states[TrialState.COMPLETE] == 100
+
+
+@pytest.mark.parametrize("vectorized", [None, 30])
+def test_ctrl_c_between_the_claim_and_the_start(vectorized, monkeypatch):
+    study = ts.create_study({"x": ts.Float(0, 1)}, searcher="random", seed=0)
+    claimed = type(study.cursor)._claimed
+    times = []
+
+    def interrupted(cursor, events):
+        done = claimed(cursor, events)
+        times.append(1)
+        if len(times) == 2:
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(type(study.cursor), "_claimed", interrupted)
+    objective = (lambda c: c["x"]) if vectorized else (lambda trial: trial["x"])
+    study.optimize(objective, 60, vectorized=vectorized)
+    states = study.cursor.fold.ledger.states
+    assert (states[TrialState.RUNNING], states[TrialState.WAITING]) == (0, vectorized or 1)
+    study.optimize(objective, 60, vectorized=vectorized)
+    assert states[TrialState.COMPLETE] == 60
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        lambda n: np.ones(n, dtype=bool),
+        lambda n: ["0.5"] * n,
+        lambda n: np.ma.masked_less(np.arange(n), 2),
+        lambda n: np.ones(n) * 1j,
+        lambda n: {"value": np.ones(n), "c": np.ones(n)},
+    ],
+)
+def test_what_is_no_number_is_refused(values):
+    with pytest.raises(ObjectiveError, match="objective on arrays"):
+        ts.tune(
+            lambda c: values(len(c["x"])), {"x": ts.Float(0, 1)}, n_trials=8, vectorized=4, searcher="random"
+        )
+
+
 def test_callbacks_and_rules_see_every_trial():
     seen = []
     study = ts.tune(

@@ -210,3 +210,10 @@ def test_unit_rows_know_what_is_inactive_and_what_has_left_the_space():
     assert [math.isnan(u) for u in row] == [False, True, True, True]
     assert all(math.isnan(u) for u in unit_row(Space.of({"x": Float(0, 1)}), {"x": 7.0}))
     assert pending_units((), space).shape == (0, len(space.dims))
+
+
+def test_a_history_has_all_columns_whichever_is_looked_at_first():
+    history = History.empty(Problem(objectives=parse_objectives(None, None)))
+    for number in range(100):
+        history = history.tell(Trial(number, TrialState.COMPLETE, {}, (1.0,), (1.0,)))
+    assert history.numbers.tolist() == list(range(100))

@@ -7,6 +7,7 @@ import sys
 from array import array
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,3 +122,9 @@ def test_floats_take_eight_bytes():
     packed = column([float(i) for i in range(CHUNK)])
     assert isinstance(packed, array)
     assert sys.getsizeof(packed) < 9 * CHUNK
+
+
+def test_objects_of_any_kind_pass_through():
+    things = [np.array([1, 2]), np.array([1, 2])]
+    assert all(column(things)[i] is things[i] for i in range(2))
+    assert all(column([{"a": thing} for thing in things])[i]["a"] is things[i] for i in range(2))

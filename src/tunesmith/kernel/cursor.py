@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from tunesmith.record.event import (
 )  # fmt: skip
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
-from tunesmith.record.trial import FAILED, PAUSED, STOPPED, WAITING, Trial
+from tunesmith.record.trial import FAILED, PAUSED, RUNNING, STOPPED, WAITING, Trial
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.domain import Domain
@@ -70,6 +70,7 @@ class Cursor:
         self._ahead = Ahead(searcher, spec.seed, ahead)
         self._claims: dict[int, int] = {}
         self._keeper: threading.Event | None = None
+        self.opening: tuple[int, Sequence[Opening | CreatedBatch]] | None = None  # by which thread, and what
         self._prepared: tuple[tuple[int, int, int | None], list[Opening]] | None = None
         self._rehearsed: tuple[int, int, int | None] | None = None
         self._torn = False  # whether a fold was begun and not finished
@@ -181,6 +182,7 @@ class Cursor:
     def _claimed(self, events: Sequence[Opening | CreatedBatch]) -> bool:
         """Write the claims; False when another worker was faster, and the log has to be read on."""
         position = self.fold.ledger.position
+        self.opening = (threading.get_ident(), events)
         try:
             self._append(events, _first_new(events))
         except Conflict:
@@ -327,6 +329,22 @@ class Cursor:
 
 _NOTHING: dict[str, Any] = {}
 _PAGE = 5_000  # events read and folded at once: a long log never lies in memory as objects
+
+
+def unheld(cursor: Cursor, held: Container[int]) -> list[tuple[int, int]]:
+    """The claims that this thread has made last, that the log says it holds, and that are not `held`."""
+    if cursor.opening is None or cursor.opening[0] != threading.get_ident():
+        return []
+    trials = cursor.read().trials
+    found = []
+    for event in cursor.opening[1]:
+        for number in range(event.number, event.number + getattr(event, "size", 1)):
+            if number in held or number >= len(trials):
+                continue
+            trial = trials[number]
+            mine = (trial.state, trial.attempt, trial.worker) == (RUNNING, event.attempt, cursor.worker)
+            found.extend([(number, event.attempt)] if mine else [])
+    return found
 
 
 def end_all(cursor: Cursor, events: Sequence[Event]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Container
 from dataclasses import KW_ONLY, dataclass, field
 
 from tunesmith.errors import ObjectiveError, StudyAborted
 from tunesmith.kernel.callback import Callback
-from tunesmith.kernel.cursor import Cursor
+from tunesmith.kernel.cursor import Cursor, end_all, unheld
 from tunesmith.kernel.stop import Progress, StopRule
 from tunesmith.kernel.study import Study
 from tunesmith.record.assignment import Message
+from tunesmith.record.event import Released
 from tunesmith.record.trial import FAILED, WAITING, Trial
 
 _ALIKE = 10  # that many first failures of one kind, and no success: the configurations are not at fault
@@ -57,6 +59,7 @@ class Loop(ABC):
     def go(self) -> None:
         """Keep workers busy until there is nothing left to do."""
         self.study.leaving = False
+        self.cursor.opening = None
         self.began = self.cursor.read().position
         self.on_opened, self.on_ended = self._listeners("opened"), self._listeners("ended")
         self.on_waiting = self._listeners("waiting")
@@ -115,6 +118,12 @@ class Loop(ABC):
         self.polled = now
         for callback in self.on_waiting:
             callback.waiting(self.study)
+
+    def _drop_unheld(self, held: Container[int], why: str) -> None:
+        """Put back what was claimed last, and does not run: a Ctrl-C came between the claim and the start."""
+        claims, worker, at = unheld(self.cursor, held), self.cursor.worker, time.time()
+        if claims:
+            end_all(self.cursor, [Released(n, attempt, worker, why, at) for n, attempt in claims])
 
     def _went_well(self, count: int = 1) -> None:
         """So many trials have ended otherwise than by failing."""

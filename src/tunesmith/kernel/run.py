@@ -148,6 +148,7 @@ class TrialLoop(Loop):
                 self._interrupted()
             except BaseException:  # a callback, or the store: nothing stays behind as running
                 self._abandon("the run failed")
+                self._drop_unheld((), "the run failed")
                 raise
 
     def _fill(self) -> None:
@@ -193,6 +194,7 @@ class TrialLoop(Loop):
         first = self.reason is None
         self.reason = "interrupted"
         self.cursor.refold()
+        self._drop_unheld(self.busy, "interrupted")
         if not first or self.study.leaving or self.slots == 1:
             self._abandon("interrupted")
 

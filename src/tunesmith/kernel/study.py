@@ -184,6 +184,8 @@ class Study(Reading):
             problem = flaw(values, names)
             if problem is not None:
                 ending, values, error = TrialState.FAILED, None, error or problem
+        limits = {key: measured(value, (key,)).values[0] for key, value in (constraints or {}).items()}
+        attrs = loads(dumps(dict(user_attrs or {})))  # as it comes back, or refused
         with self.cursor.lock:
             while True:
                 number = len(self._read().trials)
@@ -202,8 +204,8 @@ class Study(Reading):
                         ending,
                         values,
                         error,
-                        constraints or {},
-                        user_attrs or {},
+                        limits,
+                        attrs,
                         at=at,
                     )
                 )

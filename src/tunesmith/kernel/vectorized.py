@@ -53,11 +53,13 @@ class BatchLoop(Loop):
     def _loop(self) -> None:
         try:
             while not self._done():
-                batch = self._opened()
+                batch = self.held = self._opened()
                 if batch is None:
                     self.reason = self._exhausted()
                     return
-                self.held = batch
+                for callback in self.on_opened:
+                    for number in batch.numbers:
+                        callback.opened(self.study, self.cursor.fold.ledger.trials[number])
                 outcome = evaluated(self.objective, self.space, batch, self.cursor.context.names)
                 end_all(self.cursor, endings(batch, outcome, time.time()))
                 self.held = None
@@ -82,9 +84,6 @@ class BatchLoop(Loop):
             batch = Batch([e.number for e in events], [e.attempt for e in events], columns)
         else:
             return None
-        for callback in self.on_opened:
-            for number in batch.numbers:
-                callback.opened(self.study, self.cursor.fold.ledger.trials[number])
         return batch
 
     def _heard(self, batch: Batch, outcome: Outcome) -> None:
@@ -106,6 +105,7 @@ class BatchLoop(Loop):
             claims, worker, at = zip(*self.held[:2], strict=True), self.cursor.worker, time.time()
             end_all(self.cursor, [Released(n, attempt, worker, why, at) for n, attempt in claims])
             self.held = None
+        self._drop_unheld((), why)
 
 
 def evaluated(objective: ArrayObjective, space: Space, batch: Batch, names: Sequence[str]) -> Outcome:
@@ -153,6 +153,12 @@ def _columns(result: Any, names: Sequence[str], count: int) -> tuple[array[float
             raise ObjectiveError(
                 f"the objective on arrays must return {missing[0]!r}, got {', '.join(map(repr, result))}"
             )
+        surplus = [name for name in result if name not in names]
+        if surplus:
+            raise ObjectiveError(
+                f"the objective on arrays returned {surplus[0]!r}, which is no objective: constraints and "
+                "further metrics need an objective that takes one trial at a time"
+            )
         columns = [result[name] for name in names]
     elif len(names) == 1:
         columns = [result]
@@ -172,11 +178,15 @@ def _paired(names: Sequence[str], columns: Sequence[Any]) -> Iterator[tuple[str,
 
 def _column(values: Any, name: str, count: int) -> array[float]:
     try:
-        found = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+        given = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        given = np.empty(0, dtype=object)
+    if given.dtype.kind not in "fiu" or isinstance(values, np.ma.MaskedArray):
         raise ObjectiveError(
-            f"the objective on arrays must return numbers for {name!r}, got {type(values).__name__}"
-        ) from None
+            f"the objective on arrays must return real numbers for {name!r}, got {type(values).__name__} of "
+            f"{given.dtype}"
+        )
+    found = given.astype(np.float64)
     if found.shape == (count, 1):
         found = found[:, 0]
     if found.shape != (count,):

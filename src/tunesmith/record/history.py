@@ -191,7 +191,7 @@ class History:
     @property
     def numbers(self) -> NDArray[np.int64]:
         """Shape (n,): which trial each row is of."""
-        return self._columns.numbers[: self.n]
+        return self._columns.settle().numbers[: self.n]
 
     @property
     def scratch(self) -> dict[Any, Any]:

@@ -17,7 +17,7 @@ from tunesmith.record.trial import Source, TrialState
 CHUNK = 512
 """So many rows are packed at a time."""
 
-_ALIKE = frozenset({str, TrialState, Source})  # of these, what is equal is the same
+_ALIKE = frozenset({str, TrialState, Source})  # of one of these kinds, what is equal is the same
 
 R = TypeVar("R", bound=tuple[Any, ...])
 
@@ -85,29 +85,23 @@ class _Mixed(NamedTuple):
 def column(values: Sequence[Any]) -> Any:
     """The values in little room; each comes back equal and of its type."""
     first, count = values[0], len(values)
-    if (not first or type(first) in _ALIKE) and first is values[-1] and _one(values, first):
-        return Same(first)
+    kind = type(first)
+    if first is None and values.count(None) == count:
+        return Same(None)
     kinds = list(map(type, values))
-    kind = kinds[0]
     if kinds.count(kind) < count:
         return list(values)
+    if kind in _ALIKE and first == values[-1] and values.count(first) == count:
+        return Same(first)
     if kind is float:
         return array("d", values)
     if kind is int:
         return _integers(values)
-    if kind is tuple and len(set(map(len, values))) == 1 and first:
-        return Tuples(tuple([column(part) for part in zip(*values, strict=True)]))
-    if kind is dict and first:
-        return _dictionaries(values)
-    nothing = not first and (kind is dict or kind is tuple) and values.count(first) == count
-    return Same(first) if nothing or _one(values, first) else list(values)
-
-
-def _one(values: Sequence[Any], first: Any) -> bool:
-    """Whether all are one object; equal ones are looked at once more, as 1, 1.0 and True are equal."""
-    if values.count(first) < len(values):
-        return False
-    return first is None or type(first) in _ALIKE or all(value is first for value in values)
+    if kind is tuple and len(set(map(len, values))) == 1:
+        return Tuples(tuple([column(part) for part in zip(*values, strict=True)])) if first else Same(first)
+    if kind is dict:
+        return _dictionaries(values) if first else Same(first) if not any(values) else list(values)
+    return Same(first) if all(value is first for value in values) else list(values)
 
 
 def _integers(values: Sequence[int]) -> Any:
