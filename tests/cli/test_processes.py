@@ -221,3 +221,19 @@ def test_best_as_json_in_a_pipe(start, tmp_path):
     run(start).communicate(timeout=120)
     out, _ = start("best", "slow", "--json").communicate(timeout=120)
     assert json.loads(out)["state"] == "COMPLETE"
+
+
+def test_watching_ends_when_the_run_was_killed(start, tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW.replace("sleep(0.1)", "sleep(60)"))
+    process = run(start)
+    under_way(tmp_path, 2)
+    assert "is alive" not in start("watch", "slow", "--once").communicate(timeout=120)[0]
+    watching = start("watch", "slow")
+    assert "0 of 12 done" in watching.stdout.readline()
+    process.kill()
+    process.communicate(timeout=120)
+    out, err = watching.communicate(timeout=120)
+    assert watching.returncode == 0, err
+    told = "no run of slow is alive: 2 trials were interrupted; tunesmith resume slow\n"
+    assert told in out
+    assert told in start("watch", "slow", "--once").communicate(timeout=120)[0]
