@@ -40,7 +40,7 @@ class Watch:
         return text if unicode_fits(self._file) else "\n".join(map(ascii_only, text.split("\n")))
 
     def live(self) -> str:
-        """Show the view until all trials are done, it was told to stop, or no run is alive; why it is over."""
+        """Show the view until there is nothing more to wait for; why that is."""
         self._look()
         screen = Screen(lambda width, height: frame(self._now, width, height), self._file)
         screen.open(at_once=True)
