@@ -223,5 +223,5 @@ def test_a_step_beyond_all_bounds_is_refused():
         trial.report(1.0, step=2**70)
         return 1.0
 
-    with pytest.raises(ObjectiveError, match="step"):
+    with pytest.raises(ts.ObjectiveError, match="step"):
         ts.tune(objective, n_trials=2)
