@@ -20,6 +20,7 @@ FLOORS = [
     ["api"],
     ["sklearn", "integrations", "launch", "plots", "testing"],
     ["cli", "dashboard", "automl"],
+    ["__main__"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -40,7 +40,8 @@ def start(tmp_path):
 
     def begin(*args, **options):
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **options.pop("env", {})}
-        command = [sys.executable, "-P", "-W", "error", "-c", _MAIN, *map(str, args)]
+        before = options.pop("before", [])
+        command = [*before, sys.executable, "-P", "-W", "error", "-c", _MAIN, *map(str, args)]
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, **options)
         started.append(process)
@@ -97,6 +98,29 @@ def test_a_run_that_is_ended_and_resumed_keeps_its_budget(start, tmp_path, numbe
     waited = sum(state in ("WAITING", "RUNNING") for state in found)
     assert f"{waited} interrupted, put back" in err or not waited
     assert states(tmp_path) == ["COMPLETE"] * 12
+
+
+def test_a_run_in_the_background_ends_by_sigterm_and_not_by_ctrl_c(start, tmp_path):
+    """As a shell without job control starts it: with SIGINT ignored."""
+    shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+    process = run(start, before=shell)
+    under_way(tmp_path, 2)
+    process.send_signal(signal.SIGINT)
+    under_way(tmp_path, 4)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 143, err
+    found = states(tmp_path)
+    assert "WAITING" in found
+    assert "RUNNING" not in found
+
+
+def test_python_m_tunesmith():
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tunesmith", "--version"], capture_output=True, text=True, env=environment
+    )
+    assert (done.returncode, done.stdout) == (0, f"tunesmith {ts.__version__}\n")
 
 
 def test_the_second_ctrl_c_puts_trials_back(start, tmp_path):
@@ -197,3 +221,19 @@ def test_best_as_json_in_a_pipe(start, tmp_path):
     run(start).communicate(timeout=120)
     out, _ = start("best", "slow", "--json").communicate(timeout=120)
     assert json.loads(out)["state"] == "COMPLETE"
+
+
+def test_watching_ends_when_the_run_was_killed(start, tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW.replace("sleep(0.1)", "sleep(60)"))
+    process = run(start)
+    under_way(tmp_path, 2)
+    assert "is alive" not in start("watch", "slow", "--once").communicate(timeout=120)[0]
+    watching = start("watch", "slow")
+    assert "0 of 12 done" in watching.stdout.readline()
+    process.kill()
+    process.communicate(timeout=120)
+    out, err = watching.communicate(timeout=120)
+    assert watching.returncode == 0, err
+    told = "no run of slow is alive: 2 trials were interrupted; tunesmith resume slow\n"
+    assert told in out
+    assert told in start("watch", "slow", "--once").communicate(timeout=120)[0]

@@ -336,6 +336,43 @@ width = {{int = [16, 256], when = "lr < 1"}}
     assert len(study.trials) == 3
 
 
+def test_another_command_for_the_same_study_is_told(call):
+    first = call("run", "--maximize", "acc", "--trials", 1, *WORDS)
+    same = call("run", "--maximize", "acc", "--trials", 2, "--workers", 2, *WORDS)
+    assert "differs" not in first.stderr + same.stderr
+    other = call("run", "--maximize", "acc", "--trials", 3, *WORDS, "--more")
+    assert other.exit_code == 0, other.output
+    before = "train.py --lr '{lr}' --width '{width}'; trials before ran that one\n"
+    told = [line for line in other.stderr.splitlines(keepends=True) if "differs" in line]
+    assert len(told) == 1
+    assert told[0].startswith(f"train: the command differs from the recorded one: {sys.executable} ")
+    assert told[0].endswith(before)
+    assert "differs" not in call("resume", "train", "--trials", 4).stderr
+    assert len(ts.load_study("train").trials) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("{lr}", "depth, kind are not in the command: the program sees them only in TUNESMITH_PARAMS\n"),
+        ("{lr} {depth}", "kind is not in the command: the program sees it only in TUNESMITH_PARAMS\n"),
+        ("{lr} {args}", ""),
+        ("{args.file}", ""),
+        ("", ""),
+    ],
+)
+def test_parameters_that_the_command_does_not_name_are_told(call, words, told):
+    Path("fit.py").write_text("print('acc=1')")
+    Path("fit.toml").write_text(
+        f'command = "{sys.executable} fit.py {words}"\nmaximize = "acc"\ntrials = 1\n'
+        '[space]\nlr = "float(0, 1)"\ndepth = "int(1, 3)"\nkind = ["a", "b"]\n'
+    )
+    result = call("run", "fit.toml")
+    assert result.exit_code == 0, result.output
+    assert ("not in the command" in result.stderr) is bool(told)
+    assert told in result.stderr
+
+
 def test_a_study_toml_that_names_an_objective(call):
     Path("obj.py").write_text("def objective(trial): return trial['x'] ** 2")
     Path("obj.toml").write_text(
@@ -384,6 +421,13 @@ def test_a_sweep_file(call):
             ["run", "--maximize", "acc", "--fidelity", "9", "--", "ls", "{x: int(1, 2)}"],
             "a fidelity is written",
         ),
+        (
+            ["run", "--maximize", "acc", "--trials", "2", "--", "python train.py --lr {lr: log(1e-5, 1)}"],
+            "leave out the quotes around it",
+        ),
+        (["run", "--maximize", "acc", "python", "train.py", "--lr", "{lr: log(1e-5, 1)}"], "put -- before"),
+        (["run", "--maximize", "acc", "python", "train.py", "5"], "put -- before it"),
+        (["run", "--maximize", "acc", "python", "--trials", "{n: int(1, 9)}"], "put -- before it"),
         (["run", "no.toml"], "there is no file no.toml"),
         (["run", "no.toml", "--maximize", "acc"], "write it into the file"),
         (["run", "train.py"], "a program comes after --"),

@@ -216,3 +216,12 @@ def test_a_search_without_end_is_refused():
 def test_a_grid_ends_by_itself():
     study = ts.tune(lambda t: t["n"], {"n": ts.Int(1, 4), "k": ["a", "b"]}, searcher="grid", seed=0)
     assert len(study.trials) == 8
+
+
+def test_a_step_beyond_all_bounds_is_refused():
+    def objective(trial):
+        trial.report(1.0, step=2**70)
+        return 1.0
+
+    with pytest.raises(ts.ObjectiveError, match="step"):
+        ts.tune(objective, n_trials=2)

@@ -15,7 +15,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.errors import ObjectiveError
-from tunesmith.launch import make
+from tunesmith.launch import make, place
 from tunesmith.launch.check import startable
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +66,7 @@ def gone(nap, seconds=60):
 
 
 def study_of(tmp_path, code, nap="1", environ="os.environ", **settings):
+    tmp_path.mkdir(exist_ok=True)
     (tmp_path / "hostile.py").write_text(PREFIX.replace("NAP", nap) + code.replace("ENVIRON", environ))
     settings = {"grace": 0.5, **settings}
     retries = settings.pop("retries", 0)
@@ -174,6 +175,46 @@ def test_ends_that_are_failures(tmp_path):
         assert trial.state is ts.TrialState.FAILED, code
         assert reason in trial.error.splitlines()[-1], code
     assert trials[-1].error.splitlines()[:-1] == ["the last lines of its stderr:", "    one", "    two"]
+
+
+def test_a_step_beyond_all_fails_its_trial_alone(tmp_path):
+    for code in (
+        "import tunesmith; tunesmith.report(acc=0.5, step=2**70)",
+        "print('step=9' + '9' * 30, 'acc=0.5')",
+    ):
+        study = study_of(tmp_path / str(len(code)), code)
+        assert "cannot be kept: steps are whole numbers from 0 to 2**53" in failed(study)
+
+
+def test_the_files_of_a_study_that_was_removed_are_not_read(tmp_path):
+    first = study_of(tmp_path, "import tunesmith; tunesmith.report(acc=0.25)")
+    assert first.trials[0].value == 0.25
+    base = next((tmp_path / "hostile.db.files").iterdir()) / "trials"
+    (base / "0" / "stop.1").touch()
+    (base / "0" / "model.bin").write_text("of the first")
+    for file in tmp_path.glob("hostile.db*"):
+        if file.is_file():
+            file.unlink()
+    again = study_of(
+        tmp_path, "assert not os.path.exists(os.environ['TUNESMITH_STOP_FILE']); print('nothing')"
+    )
+    assert failed(again).startswith("measured no acc")
+    assert not (base / "0" / "model.bin").exists()
+    assert (base / "0.earlier" / "model.bin").read_text() == "of the first"
+
+
+def test_a_later_attempt_finds_the_folder_of_the_trial(tmp_path):
+    first, second = (place.Files(tmp_path, 3, attempt) for attempt in (1, 2))
+    first.prepare()
+    (first.folder / "model.bin").touch()
+    for file in (first.reports, second.reports, second.stop):
+        file.touch()
+    second.prepare()
+    assert sorted(path.name for path in first.folder.iterdir()) == ["model.bin", "reports.1.jsonl"]
+    for _ in range(2):
+        first.prepare()
+        (first.folder / "x").touch()
+    assert sorted(p.name for p in first.folder.parent.iterdir()) == ["3", "3.earlier", "3.earlier1"]
 
 
 def test_two_metrics_of_which_one_is_missing(tmp_path):

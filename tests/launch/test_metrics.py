@@ -1,5 +1,6 @@
 """What is found in printed lines, and what becomes of it."""
 
+import json
 import math
 import time
 
@@ -38,6 +39,18 @@ def scan(text, names=("acc",), regexes=(), steps=("step", "epoch"), cut=None):
         ("acc=high\nacc=0x1f\nacc\naccuracy 0.5\n", []),
         (b"\xff\xfe acc=0.5 \xe9\n", [({"acc": 0.5}, None)]),
         ("acc=1 acc=1\n", [({"acc": 1.0}, None)]),
+        ("acc=12.5ms\nacc=0.97s\nacc=3.7GB\nacc=1.5e-3x\nacc=1.5e\nacc=1.2.3\nacc=0.5...\nacc=2.µs\n", []),
+        ("acc=1,000.5\nacc=0,98\nacc=12:30\nacc=45/60\nacc=2026-01-02\nacc=1'000\nacc=infinit\n", []),
+        *((f"acc=0.98{end}\n", [({"acc": 0.98}, None)]) for end in (".", ",", ";", "%", ", x", ")", "±0.1")),
+        ("acc=0.98,loss=3\n", [({"acc": 0.98}, None)]),
+        ("step=1,000 acc=0.5\nstep=2.5 acc=0.5\n", [({"acc": 0.5}, None)] * 2),
+        ("epoch 3. acc=0.5\nstep=-1 acc=0.5\n", [({"acc": 0.5}, 3), ({"acc": 0.5}, -1)]),
+        (
+            "\x1b[1macc=0.98\n\x1b[32mstep=2\x1b[0m acc=\x1b[1;31m0.5\x1b[0m\n",
+            [({"acc": 0.98}, None), ({"acc": 0.5}, 2)],
+        ),
+        ("\x1b]8;;http://x\x07acc\x1b]8;;\x1b\\=0.5\n", [({"acc": 0.5}, None)]),
+        (f'{{"acc": 0.5, "x": {"9" * 400}, "y": [1], "epoch": 2}}\n', [({"acc": 0.5}, 2)]),
         ("", []),
     ],
 )
@@ -79,6 +92,28 @@ def test_regular_expressions_that_find_nothing(regex, told):
 def test_a_regular_expression_that_catches_no_number():
     with pytest.raises(TrialFailed, match="caught 'high', which is no number"):
         scan("acc high", regexes=[r"acc (\w+)"])
+
+
+@pytest.mark.parametrize("step", ["nan", "1e999", "x"])
+def test_a_regular_expression_that_catches_no_step(step):
+    with pytest.raises(TrialFailed, match=f"caught '{step}', which is no step"):
+        scan(f"{step} acc 0.5", regexes=[r"(?P<step>\S+) acc (?P<acc>\S+)"])
+
+
+@pytest.mark.parametrize("name", ["acc", "step"])
+def test_json_whose_needed_number_is_beyond_all(name):
+    with pytest.raises(TrialFailed, match=f"{name} is too large for a number: 9999"):
+        scan(json.dumps({"acc": 0.5, "step": 1} | {name: int("9" * 400)}))
+
+
+@pytest.mark.parametrize(
+    "text", [f"step={'9' * 5000} acc=0.5", "step=-1 acc=0.5", f'{{"step": {2**70}, "acc": 0.5}}']
+)
+def test_steps_that_no_store_can_hold(text):
+    ((values, step),) = scan(text)
+    with pytest.raises(TrialFailed, match=r"cannot be kept: steps are whole numbers from 0 to 2\*\*53"):
+        collect((values, step))
+    assert collect((values, 2**53))[0] == [({"acc": 0.5}, 2**53)]
 
 
 def test_lines_without_a_metric_cost_next_to_nothing():

@@ -247,3 +247,11 @@ def test_distributions_that_are_no_parameter_say_what_is_taken(make):
     stats = pytest.importorskip("scipy.stats")
     with pytest.raises(SpaceError, match=r"frozen ones of one number .* stats.loguniform\(1e-5, 1e-1\)"):
         ts.parse_domain(make(stats))
+
+
+@pytest.mark.parametrize(("pair", "said"), [((0.5, 10.0), "Float"), ((1, 9), "Int"), ((1, 9.5), "Float")])
+def test_a_pair_of_numbers_is_not_taken_for_two_choices(pair, said):
+    with pytest.raises(SpaceError, match=rf"ts\.{said}\({pair[0]}, {pair[1]}\)"):
+        ts.Space.of({"x": pair})
+    assert ts.Space.of({"x": list(pair)}).parameters[0].domain.cardinality == 2
+    assert ts.Space.of({"x": ("a", "b")}).parameters[0].domain.cardinality == 2

@@ -23,14 +23,18 @@ class Interrupts(Callback):
     def __init__(self, say: Callable[[str], None]) -> None:
         self.code = 0
         self._say = say
+        self._deaf = False
         self._old: dict[int, Any] = {}
         self._study: Study | None = None
         self._workers = 1
 
     def __enter__(self) -> Self:
+        # a job in the background has Ctrl-C ignored; SIGTERM goes by its handler all the same, for those who
+        # put it off for a moment (execute/_shield) know no other way
+        self._deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         for number in (signal.SIGINT, *_LEAVE):
             old = signal.getsignal(number)
-            if old is not signal.SIG_IGN:  # as under nohup
+            if number == signal.SIGINT or old is not signal.SIG_IGN:  # as SIGHUP is under nohup
                 self._old[number] = old
                 signal.signal(number, self._interrupted if number == signal.SIGINT else self._told_to_leave)
         return self
@@ -45,6 +49,8 @@ class Interrupts(Callback):
 
     def _interrupted(self, _: int, __: FrameType | None) -> None:
         if not self.code:
+            if self._deaf:
+                return
             self.code = 130
             if self._workers > 1:
                 self._say("finishing the running trials; Ctrl-C again puts them back and stops now")

@@ -16,7 +16,7 @@ from tunesmith.cli.stores import DEFAULT
 from tunesmith.errors import StudyError
 from tunesmith.launch import make, toml
 from tunesmith.launch.check import startable
-from tunesmith.launch.job import NOTE, Job
+from tunesmith.launch.job import NOTE, Job, is_recorded, recorded, shown
 from tunesmith.space import parse_space
 from tunesmith.store._base import Store
 
@@ -54,6 +54,7 @@ def _command(words: tuple[str, ...], options: Mapping[str, Any]) -> Job:
     _refuse(options, ("space", "direction"), "a Python objective")
     if not words:
         raise click.UsageError("there is no command after --")
+    make.unquoted(words, os.getcwd())
     fidelity = None if options["fidelity"] is None else make.fidelity_of(options["fidelity"])
     goals = _goals(options)
     if "direction" in goals:
@@ -142,10 +143,28 @@ def start(job: Job, *, quiet: bool, store: Store | None = None) -> int:
     record = job.record()
 
     def note(study: Any) -> None:
+        for line in () if quiet else _remarks(study, job):
+            click.echo(f"{job.name}: {line}", err=True)
         if study.cursor.fold.ledger.notes.get(NOTE) != record:
             study.set_user_attr(NOTE, record)
 
     return tune(arguments, Conclusion(_steps, prepare=note), quiet=quiet)
+
+
+def _remarks(study: Any, job: Job) -> list[str]:
+    """What may not be meant: another command than before, and parameters that the command does not take."""
+    found = []
+    if is_recorded(study) and study.cursor.fold.ledger.trials:
+        before, now = shown(recorded(study)), shown(job)
+        if before != now:
+            found.append(f"the command differs from the recorded one: {before}; trials before ran that one")
+    unused = job.program.unused if job.program is not None else ()
+    if unused:
+        verb, them = ("is", "it") if len(unused) == 1 else ("are", "them")
+        found.append(
+            f"{', '.join(unused)} {verb} not in the command: the program sees {them} only in TUNESMITH_PARAMS"
+        )
+    return found
 
 
 def _program(job: Job) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +14,8 @@ from tunesmith.errors import SettingError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ENDLESS = "this search would never end: say --trials 50, or --timeout 10m"
+_DECLARED = re.compile(r"\{\s*[A-Za-z_][\w.-]*\s*:")  # a parameter, as only a command's words have it
+_FORGOTTEN = " If a command shall be tuned, put -- before it, as in -- python train.py --lr '{lr: …}'."
 _WORDS = "tunesmith.words"
 
 
@@ -24,7 +27,14 @@ class _Run(click.Command):
         if "--" in args:
             at = args.index("--")
             args, ctx.meta[_WORDS] = args[:at], tuple(args[at + 1 :])
-        return super().parse_args(ctx, args)
+            return super().parse_args(ctx, args)
+        declares = any(map(_DECLARED.search, args))
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if declares or "unexpected extra argument" in error.message:
+                raise click.UsageError(f"{error.format_message()}{_FORGOTTEN}", ctx) from None
+            raise
 
 
 def _metric(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001

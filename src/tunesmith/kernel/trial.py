@@ -23,6 +23,7 @@ from tunesmith.store.checkpoints import write_checkpoint
 
 T = TypeVar("T")
 _MISSING = object()
+_MOST_STEPS = 2**53
 _NO_DOMAINS: dict[str, Domain] = {}
 _NOTHING: dict[str, float] = {}
 
@@ -230,6 +231,10 @@ class TrialHandle:
         earlier attempt of this trial, is passed over. Raises ObjectiveError for what is not a number.
         """
         self._step = self._step + 1 if step is None else int(step)
+        if not -_MOST_STEPS <= self._step <= _MOST_STEPS:
+            raise ObjectiveError(
+                f"a step must be a number that a store can hold (2**53 at most), got {step!r}"
+            )
         values, metrics = measured(value, self._context.names)
         self._last = values
         reports = self._assignment.trial.reports

@@ -10,6 +10,7 @@ from tunesmith.launch.metrics import Measurement, alike
 
 _ALL = 1000  # steps of a trial that are all reported
 _EVERY = 250  # so many reports later, only every second of the steps is, then every fourth, …
+_LAST = 2**53  # where floats stop to hold every whole number; a store's numbers end later
 Report = Callable[[dict[str, float], int], None]
 
 
@@ -59,6 +60,8 @@ class Collector:
 
     def _place(self, values: Mapping[str, float], step: int | None) -> None:
         if step is not None:
+            if not 0 <= step <= _LAST:
+                raise TrialFailed(f"step {step:.6g} cannot be kept: steps are whole numbers from 0 to 2**53")
             if step < self._step:
                 return  # an old step again: the curve goes on where it was
             if step > self._step:

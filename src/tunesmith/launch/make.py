@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,20 @@ def name_of(words: Sequence[str]) -> str:
             continue
         return path.stem or "study"
     return Path(words[0]).stem if words else "study"
+
+
+def unquoted(words: Sequence[str], cwd: str) -> None:
+    """Raises SettingError for a whole command that was given as one word, in quotes."""
+    first = words[0]
+    try:
+        several = len(template.split(first)) > 1
+    except ValueError:  # a quotation mark that is not closed
+        several = " " in first
+    if several and shutil.which(first) is None and not Path(cwd, first).exists():
+        raise SettingError(
+            f"the command {first!r} is one word: leave out the quotes around it, and put them only around "
+            "what stands in braces"
+        )
 
 
 def fidelity_of(text: str) -> Fidelity:

@@ -17,8 +17,14 @@ from tunesmith.errors import SettingError, TrialFailed
 
 STEPS = ("step", "epoch")
 _LONGEST = 1 << 16  # bytes of a line: what is longer is cut
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:nan|inf(?:inity)?)"
+# possessive, so that of `12.5ms` no shorter number is left; what goes on as a word, a thousand (`1,000`), a
+# time (`12:30`), a fraction or a range is no measurement. A percent sign stays beside its number.
+_NUMBER = r"[+-]?(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\d++)?+|[+-]?(?i:nan|inf(?:inity)?+)"
+_END = r"(?!\w|\.[\w.]|[,:/'’-]\d)"
+_STEP = r"([+-]?\d++)(?:\.0++)?+(?!\w|\.\w|[,:'’]\d)"  # `4/10` is a step
 _SIGN = r"[\"']?\s*[=:]\s*"
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")  # colours, links (ECMA-48)
+_DIGITS = 99  # of a step that are read: more are beyond all steps anyway
 
 
 class Measurement(NamedTuple):
@@ -93,9 +99,9 @@ class Scanner:
         self._mention = re.compile(words.encode())
         self._regexes = [re.compile(text) for text in reading.regexes]
         edge = r"(?<![\w./-])"
-        self._named = re.compile(rf"{edge}({words}){_SIGN}({_NUMBER})(?!\w)")
+        self._named = re.compile(rf"{edge}({words}){_SIGN}({_NUMBER}){_END}")
         steps = "|".join(re.escape(step) for step in reading.steps)
-        self._step = re.compile(rf"{edge}(?:{steps})(?:{_SIGN}|\s+)(\d+)(?:\.0+)?(?![\w.])", re.IGNORECASE)
+        self._step = re.compile(rf"{edge}(?:{steps})(?:{_SIGN}|\s+){_STEP}", re.IGNORECASE)
 
     def feed(self, data: bytes) -> Iterator[Measurement]:
         """What the lines say that these bytes have completed."""
@@ -121,7 +127,8 @@ class Scanner:
             yield from self._line(block[start:end])
 
     def _line(self, raw: bytes) -> Iterator[Measurement]:
-        line = raw[:_LONGEST].decode("utf-8", "replace").strip()
+        line = raw[:_LONGEST].decode("utf-8", "replace")
+        line = (_ESCAPE.sub("", line) if "\x1b" in line else line).strip()
         if line.startswith("{"):
             found = of_json(line, self._reading)
             if found is not None:
@@ -131,7 +138,7 @@ class Scanner:
         if values:
             step = self._step.search(line) if not self._regexes else None
             caught = values.pop("", None)
-            number = int(step[1]) if step else None if caught is None else int(caught)
+            number = int(step[1][:_DIGITS]) if step else None if caught is None else int(caught)
             yield Measurement(values, {}, number)
 
     def _written(self, line: str) -> dict[str, float]:
@@ -160,12 +167,17 @@ class Scanner:
             for group, text in caught.items():
                 if text is None:
                     continue
+                what = "step" if group == "step" else "number"
                 try:
-                    found["" if group == "step" else groups[group]] = float(text)
+                    value = float(text)
+                    fine = what == "number" or math.isfinite(value)
                 except ValueError:
+                    fine = False
+                if not fine:
                     raise TrialFailed(
-                        f"the regular expression {regex.pattern!r} caught {text[:40]!r}, which is no number"
-                    ) from None
+                        f"the regular expression {regex.pattern!r} caught {text[:40]!r}, which is no {what}"
+                    )
+                found["" if group == "step" else groups[group]] = value
         return found if found.keys() - {""} else {}
 
 
@@ -179,11 +191,18 @@ def of_json(line: str, reading: Reading) -> Measurement | None:
 
 
 def of_mapping(body: Mapping[str, Any], reading: Reading) -> Measurement | None:
-    """What a mapping says; None when it names no objective."""
-    numbers = {key: float(value) for key, value in body.items() if type(value) in (int, float)}
-    values = {name: numbers[name] for name in reading.names if name in numbers}
-    if not values:
+    """What a mapping says; None when it names no objective. Raises TrialFailed for a number beyond all."""
+    if not any(type(body.get(name)) in (int, float) for name in reading.names):
         return None
+    numbers = {}
+    for key, value in body.items():
+        if type(value) in (int, float):
+            try:
+                numbers[key] = float(value)
+            except OverflowError:
+                if key in reading.names or key in reading.steps:
+                    raise TrialFailed(f"{key} is too large for a number: {str(value)[:40]}…") from None
+    values = {name: numbers[name] for name in reading.names if name in numbers}
     steps = [numbers[key] for key in reading.steps if key in numbers]
     step = int(steps[0]) if steps and math.isfinite(steps[0]) else None
     others = {k: v for k, v in numbers.items() if k not in values and k not in reading.steps}

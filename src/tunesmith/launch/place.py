@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +49,22 @@ class Files:
         return self.folder / f"stop.{self.attempt}"
 
     def prepare(self) -> None:
-        """Make the folder."""
+        """Make the folder, without what an earlier study of this place has left in it.
+
+        Attempts are numbered from 1 and none comes twice. What lies there before the first is not of this
+        study: it is moved aside, since the program may have written it, to `3.earlier` and so on.
+        """
+        if self.attempt <= 1 and self.folder.is_dir() and any(self.folder.iterdir()):
+            self.folder.rename(_free(self.folder))
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.reports.unlink(missing_ok=True)
+        self.stop.unlink(missing_ok=True)
+
+
+def _free(folder: Path) -> Path:
+    """A name beside the folder that nothing has yet."""
+    names = (f"{folder.name}.earlier{count or ''}" for count in itertools.count())
+    return next(path for path in map(folder.with_name, names) if not path.exists())
 
 
 def folder_of(base: Path, number: int) -> Path:

@@ -73,7 +73,7 @@ class Program:
                 "put {trial.number} into it, or let the program write to {trial.dir}"
             )
         self.reading()
-        for name in template.slots([*self.words, *self.env.values(), self.tensorboard or ""]):
+        for name in self._slots():
             if name not in self.names and not template.stands(name):
                 raise SettingError(
                     f"{{{name}}} stands for nothing: declare it, as in {{{name}: log(0.1, 1)}}; there are "
@@ -84,6 +84,15 @@ class Program:
     def ends_programs_in(self) -> float:
         """Seconds that a run must leave it to take its program down."""
         return self.grace
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The parameters that neither a word nor a variable of the environment names."""
+        asked = set(self._slots())
+        return () if any(map(template.covers, asked)) else tuple(n for n in self.names if n not in asked)
+
+    def _slots(self) -> list[str]:
+        return template.slots([*self.words, *self.env.values(), self.tensorboard or ""])
 
     def reading(self) -> Reading:
         """What is looked for in its output."""

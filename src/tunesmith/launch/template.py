@@ -148,6 +148,11 @@ def stands(name: str) -> bool:
     return name in FACTS or name in _SEVERAL or name.startswith("env.")
 
 
+def covers(name: str) -> bool:
+    """Whether a name stands for all parameters at once."""
+    return name == EVERY or name.startswith("args.")
+
+
 def slots(words: Sequence[str]) -> list[str]:
     """The names that the words ask for."""
     return [piece.name for word in words for piece in parse(word) if not isinstance(piece, str)]

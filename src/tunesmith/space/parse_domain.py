@@ -58,6 +58,18 @@ def _categories(values: Iterable[Any]) -> Categorical:
     return Categorical(found, ordered=rising)
 
 
+def _tuple(values: tuple[Any, ...]) -> Categorical:
+    """Other tools write a range as (low, high): two numbers are not taken for two choices."""
+    if len(values) == 2 and all(type(native(value)) in (int, float) for value in values):
+        low, high = values
+        kind = "Int" if type(native(low)) is int and type(native(high)) is int else "Float"
+        raise SpaceError(
+            f"({low!r}, {high!r}) may be a range or two choices: write ts.{kind}({low!r}, {high!r}), or "
+            f"[{low!r}, {high!r}] for the two"
+        )
+    return _categories(values)
+
+
 def _set(values: Iterable[Any]) -> Categorical:
     found = list(values)
     numbers = all(type(native(value)) in (int, float) for value in found)
@@ -169,7 +181,8 @@ _EXACT: dict[str, Callable[[Mapping[str, float]], Domain | None]] = {
     "bernoulli": _bernoulli,
 }
 _SOURCES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Domain]], ...] = (
-    (lambda value: isinstance(value, (list, tuple, range)), _categories),
+    (lambda value: isinstance(value, tuple), _tuple),
+    (lambda value: isinstance(value, (list, range)), _categories),
     (lambda value: isinstance(value, (set, frozenset)), _set),
     (lambda value: isinstance(value, np.ndarray) and value.ndim > 0, _array),
     (lambda value: isinstance(value, Mapping), _mapping),

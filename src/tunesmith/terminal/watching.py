@@ -12,10 +12,12 @@ from tunesmith.terminal.frame import ascii_only, frame
 from tunesmith.terminal.pieces import plain
 from tunesmith.terminal.progress import line, status
 from tunesmith.terminal.screen import Screen, unicode_fits, writable
+from tunesmith.terminal.words import plural
 
 _EVERY = 0.25  # seconds between looks at the log on a terminal
 _PLAIN = 1.0  # and elsewhere
 _MINUTE = 60.0
+_PATIENCE = 3.0  # seconds that a run which resumes has to take over what another one left
 _FEW = 1000  # events: of a study that goes on, one of so many starts a trial
 _STARTS = (Created, CreatedBatch, Claimed, Resumed)
 
@@ -29,6 +31,7 @@ class Watch:
         self._follower = Follower(study.name, study.spec.problem, study.cursor.scheduler)
         self._now = self._follower.snapshot()
         self._began = _since(study)
+        self._dead_since: float | None = None
 
     def once(self, width: int, height: int = 10_000) -> str:
         """The view as text, as the study stands now."""
@@ -37,7 +40,7 @@ class Watch:
         return text if unicode_fits(self._file) else "\n".join(map(ascii_only, text.split("\n")))
 
     def live(self) -> str:
-        """Show the view until the study's budget is done, or it was told to stop; why it is over."""
+        """Show the view until there is nothing more to wait for; why that is."""
         self._look()
         screen = Screen(lambda width, height: frame(self._now, width, height), self._file)
         screen.open(at_once=True)
@@ -71,10 +74,32 @@ class Watch:
         ledger = cursor.fold.ledger
         if ledger.n_trials is not None and ledger.finished >= ledger.n_trials:
             return f"all {ledger.n_trials} trials are done"
-        if ledger.halted <= self._began:
+        if ledger.halted > self._began and not self._alive():
+            return "it was told to stop"
+        if not (dead := self.dead()):
+            self._dead_since = None
             return ""
-        lost = {number for number, _ in cursor.store.renew(cursor.id, []).lapsed}
-        return "" if set(ledger.running) - lost else "it was told to stop"
+        now = time.monotonic()
+        if self._dead_since is None:
+            self._dead_since = now
+        return dead if now - self._dead_since >= _PATIENCE else ""
+
+    def dead(self) -> str:
+        """That trials were interrupted and no run is there to go on with them; nothing where one may be.
+
+        A run between two trials cannot be told from none, so that it takes a trial to tell.
+        """
+        running = len(self._study.cursor.fold.ledger.running)
+        if not running or self._alive():
+            return ""
+        were = "was" if running == 1 else "were"
+        return f"no run of {self._study.name} is alive: {plural(running, 'trial')} {were} interrupted"
+
+    def _alive(self) -> set[int]:
+        """The running trials but those whose run has died, as the store knows."""
+        cursor = self._study.cursor
+        running = set(cursor.fold.ledger.running)
+        return running - {number for number, _ in cursor.store.renew(cursor.id, []).lapsed}
 
     def _look(self) -> None:
         ledger = self._study.cursor.read()
