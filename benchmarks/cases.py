@@ -280,7 +280,7 @@ _CASES = (
         title="TPE: one ask with n trials told",
         run=partial(asks, wanted=("tpe", "tpe-group"), most=_ALL_ASKS),
         views=(View(title="Time of an ask and tell", key="wall", unit="ms", scale=1e3),),
-        note="Medians, by the wall clock, of up to 200 asks a run; each trial asked for is told before the next ask. "
+        note="Medians, by the wall clock, of up to 200 asks a run; each trial is told before the next ask. "
         "At 100,000 in the mixed and the conditional space, only Tunesmith was run.",
     ),
     Case(
