@@ -10,7 +10,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.errors import ObjectiveError, SettingError, StudyAborted
-from tunesmith.record.event import CreatedBatch, Finished, FinishedBatch
+from tunesmith.record.event import CreatedBatch, Finished, FinishedBatch, Released
 from tunesmith.record.trial import TrialState
 from tunesmith.search.grid import GridSearcher
 
@@ -364,6 +364,24 @@ def test_what_is_no_number_is_refused(values):
         ts.tune(
             lambda c: values(len(c["x"])), {"x": ts.Float(0, 1)}, n_trials=8, vectorized=4, searcher="random"
         )
+
+
+def test_the_trials_of_a_driver_that_died_meanwhile_are_taken_over(monkeypatch):
+    study = ts.create_study({"x": ts.Float(0, 1)}, searcher="random", seed=0)
+    lost = study.ask()
+    freed = []
+
+    def put_back(cursor):  # the lease of the other driver runs out when this run has done all else
+        if len(cursor.read().trials) < 20 or freed:
+            return 0
+        freed.append(lost.number)
+        cursor.append([Released(lost.number, 1, cursor.worker, "its worker is gone")])
+        return 1
+
+    monkeypatch.setattr(type(study.cursor), "put_back", put_back)
+    study.optimize(lambda c: c["x"], 20, vectorized=8)
+    assert freed == [0]
+    assert study.cursor.fold.ledger.states[TrialState.COMPLETE] == 20
 
 
 def test_callbacks_and_rules_see_every_trial():

@@ -125,7 +125,7 @@ class Loop(ABC):
         if claims:
             end_all(self.cursor, [Released(n, attempt, worker, why, at) for n, attempt in claims])
 
-    def _went_well(self, count: int = 1) -> None:
+    def _went_well(self, count: int) -> None:
         """So many trials have ended otherwise than by failing."""
         if count:
             self.ends += count
@@ -136,7 +136,7 @@ class Loop(ABC):
         if trial.state is WAITING:
             return  # it will be run again
         if trial.state is not FAILED:
-            self._went_well()
+            self._went_well(1)
             return
         self.ends += 1
         error = (trial.error or "unknown error").strip()

@@ -138,7 +138,7 @@ def queued(fold: Fold, seed: int, at: float, fixed: Mapping[str, Any]) -> list[C
 
 def unused(ledger: Ledger, number: int, asked: Mapping[str, Any] | None) -> list[str]:
     """What a user enqueued for this trial, and a define-by-run objective never asked for."""
-    fixed = ledger.fixed.get(number) if ledger.fixed else None
+    fixed = ledger.fixed.get(number)
     if not fixed or asked is None or ledger.problem.space is not None:
         return []
     return [name for name in fixed if name not in asked]

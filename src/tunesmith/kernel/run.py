@@ -180,7 +180,7 @@ class TrialLoop(Loop):
             message = message._replace(state=WAITING)
         taken = self.cursor.answer(message) is CONTINUE
         if message.state is COMPLETE and not self.on_ended:
-            self._went_well(taken)
+            self._went_well(1 if taken else 0)
             return CONTINUE
         trial = self.cursor.fold.ledger.trials[message.number]
         if taken:

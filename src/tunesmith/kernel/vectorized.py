@@ -55,6 +55,8 @@ class BatchLoop(Loop):
             while not self._done():
                 batch = self.held = self._opened()
                 if batch is None:
+                    if self.cursor.put_back():
+                        continue  # another driver died while we were at work: take its trials over
                     self.reason = self._exhausted()
                     return
                 for callback in self.on_opened:

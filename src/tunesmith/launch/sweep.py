@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import _check, _optional
-from tunesmith.errors import SettingError, SpaceError, TunesmithError
+from tunesmith.errors import SettingError
 from tunesmith.launch import make, template
 from tunesmith.launch.job import Job
 from tunesmith.launch.sweepspace import parameters
-from tunesmith.launch.toml import known
+from tunesmith.launch.toml import known, placed
 from tunesmith.record.problem import Direction
 from tunesmith.schedule.asha import ASHA
 
@@ -46,12 +46,8 @@ def load(path: Path) -> Job:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         told = " ".join(str(error).split())
         raise SettingError(f"{path} cannot be read as YAML: {told}") from None
-    try:
+    with placed(path):
         return job_of(body, path.stem, path.absolute().parent)
-    except SpaceError as error:
-        raise SpaceError(f"{path}: {error}") from None
-    except TunesmithError as error:
-        raise SettingError(f"{path}: {error}") from None
 
 
 def job_of(body: Any, stem: str, folder: Path) -> Job:

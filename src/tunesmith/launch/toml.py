@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,15 @@ def load(path: Path) -> Job:
         raise SettingError(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"{path} cannot be read as TOML: {error}") from None
-    try:
+    with placed(path):
         return job_of(body, path.stem, path.absolute().parent)
+
+
+@contextlib.contextmanager
+def placed(path: Path) -> Iterator[None]:
+    """What is raised inside begins with the file."""
+    try:
+        yield
     except SpaceError as error:
         raise SpaceError(f"{path}: {error}") from None
     except TunesmithError as error:

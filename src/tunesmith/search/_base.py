@@ -88,7 +88,7 @@ class Searcher(ABC, Generic[S]):
     def ask_batch(self, state: S, ask: Ask, count: int) -> NDArray[np.float64] | None:  # noqa: ARG002
         """The unit rows of the trials from `ask.number` on, shape (count, dims), in one go.
 
-        Law: bit for bit those of `count` single asks, each told of those before it. None when there is no
+        Law: bit for bit those of `count` single asks, which have no memo. None when there is no
         faster way than those; only a searcher that does not learn has one.
         """
         return None

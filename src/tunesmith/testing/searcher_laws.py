@@ -344,6 +344,7 @@ class SearcherLaws:
             return
         singles = [searcher.ask(state, Ask(n, space, (), Rng(3, n))) for n in range(1020, 1029)]
         if rows is not None:
+            assert all(single is not None and single.memo is None for single in singles)
             assert rows.tolist() == [single.unit for single in singles if single is not None]
 
     def test_settings_survive_the_record(self) -> None:
