@@ -23,7 +23,7 @@ from tunesmith.kernel.study import Study
 from tunesmith.kernel.trial import TrialHandle
 from tunesmith.kernel.vectorized import check_arrays
 from tunesmith.kernel.view import why_none
-from tunesmith.record.event import Claimed, Created, Event, Released, Resumed
+from tunesmith.record.event import Claimed, Created, CreatedBatch, Event, Released, Resumed
 from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
@@ -236,6 +236,8 @@ def _handed_over(events: Sequence[Event]) -> list[Event]:
             event = event._replace(worker=holders.get(event.number, event.worker))
         elif isinstance(event, Created | Claimed | Resumed):
             holders[event.number] = event.worker or ""
+        elif isinstance(event, CreatedBatch):
+            holders |= dict.fromkeys(range(event.number, event.number + event.size), event.worker or "")
         copied.append(event)
     return copied
 

@@ -308,6 +308,9 @@ def test_a_killed_process_loses_no_batch(tmp_path):
     assert all(t.value == t.params["x"] for t in study.trials)
     assert sum(t.attempt == 2 for t in study.trials) == 10
     assert study.replay().identical
+    copy = ts.copy_study("a", to="b", storage=store, to_storage=str(tmp_path / "b.db"))
+    assert copy.trials == study.trials
+    assert copy.cursor.store.check() == []
 
 
 def test_a_callback_that_raises_leaves_nothing_running():
