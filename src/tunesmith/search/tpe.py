@@ -11,21 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith import _check
-from tunesmith._rng import Rng
 from tunesmith.errors import SettingError
 from tunesmith.numeric.parzen import Frame, Mixture, fit
-from tunesmith.numeric.qmc import Sobol, sobol
 from tunesmith.record.history import History, pending_units
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
 from tunesmith.search._layout import Layout, inferred, layout_of
 from tunesmith.search._split import split
+from tunesmith.search._start import start_row
 from tunesmith.search._untried import untried
 
 Floats = NDArray[np.float64]
@@ -97,7 +95,7 @@ class TPESearcher(HistorySearcher):
         if not space.dims:
             return Proposal([])
         pending = pending_units(ask.pending, space)
-        ranked = iter([_start_row(ask)]) if state.n < self.n_startup else self._ranked(state, ask, pending)
+        ranked = iter([start_row(ask)]) if state.n < self.n_startup else self._ranked(state, ask, pending)
         return Proposal(untried(state, space, ask.rng, ranked, pending))
 
     def _ranked(self, history: History, ask: Ask, pending: Floats) -> Iterator[list[float]]:
@@ -242,18 +240,3 @@ def _one_by_one(layout: Layout, evidence: _Evidence, rng: np.random.Generator) -
             score += _BELIEF / evidence.trials * (features @ frame.beliefs)
         columns.append(points[np.argsort(-score, kind="stable"), 0])
     return np.stack(columns, axis=1)
-
-
-def _start_row(ask: Ask) -> list[float]:
-    """The middle, then points of a scrambled Sobol sequence, through the priors."""
-    if ask.number == 0:
-        return list(ask.space.center)
-    points = _start_points(len(ask.space.dims), ask.rng.seed)
-    row = points.point(ask.number).tolist()
-    return [p.domain.draw(u) for p, u in zip(ask.space.dims, row, strict=True)]
-
-
-@lru_cache(maxsize=8)
-def _start_points(dims: int, seed: int) -> Sobol:
-    rng = Rng(seed, 0)
-    return sobol(dims, lambda j: rng.generator(f"tpe/start/{j}"))
