@@ -21,4 +21,4 @@ def start_row(ask: Ask) -> list[float]:
 @lru_cache(maxsize=8)
 def _start_points(dims: int, seed: int) -> Sobol:
     rng = Rng(seed, 0)
-    return sobol(dims, lambda j: rng.generator(f"start/{j}"))
+    return sobol(dims, lambda j: rng.generator(f"tpe/start/{j}"))
