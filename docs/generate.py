@@ -57,6 +57,7 @@ def takes(handles: Handles) -> str:
             (handles.constraints, "constraints"),
             (handles.define_by_run, "define-by-run"),
             (handles.outcome_constraints, "outcome constraints"),
+            (handles.gradients, "gradients"),
         )
         if able
     ]

@@ -21,6 +21,7 @@ NAMES = [
     "Conflict",
     "Constant",
     "Decision",
+    "Evaluation",
     "Fidelity",
     "Float",
     "GridSearcher",

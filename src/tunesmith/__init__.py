@@ -25,6 +25,7 @@ _HOME = {
     "Conflict": "errors",
     "Constant": "space",
     "Decision": "record.assignment",
+    "Evaluation": "record.evaluation",
     "Fidelity": "record.problem",
     "Float": "space",
     "GridSearcher": "search.grid",

@@ -35,6 +35,7 @@ from tunesmith.record.assignment import Decision as Decision
 from tunesmith.record.assignment import Resume as Resume
 from tunesmith.record.assignment import Start as Start
 from tunesmith.record.assignment import Wait as Wait
+from tunesmith.record.evaluation import Evaluation as Evaluation
 from tunesmith.record.history import History as History
 from tunesmith.record.problem import Fidelity as Fidelity
 from tunesmith.record.problem import Problem as Problem

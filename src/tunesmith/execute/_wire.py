@@ -89,7 +89,7 @@ def encode(message: Message) -> bytes:
     return dumps(body).encode()
 
 
-_MAPPINGS = frozenset({"metrics", "params", "constraints", "user_attrs"})
+_MAPPINGS = frozenset({"metrics", "params", "constraints", "user_attrs", "gradient"})
 
 
 def decode(text: bytes) -> Message:

@@ -257,7 +257,8 @@ class Cursor:
             if self.fold.ledger.fixed and state is not FAILED:  # which may have failed before it could ask
                 left = unused(self.fold.ledger, number, message.params)
                 attrs = {**attrs, UNUSED: left} if left else attrs
-            fields = (number, attempt, state, values, message.error, message.constraints, attrs, at)
+            gradient = message.gradient
+            fields = (number, attempt, state, values, message.error, message.constraints, attrs, at, gradient)
             events.append(tuple.__new__(Finished, fields))
         self._append(events)
         self._claims.pop(number, None)

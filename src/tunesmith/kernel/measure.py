@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tunesmith.errors import ObjectiveError
+from tunesmith.record.evaluation import Evaluation
 
 
 class Measured(NamedTuple):
-    """Values in the order of the objectives, and what else was measured."""
+    """Values in the order of the objectives, and what else was measured; the gradient as it was given."""
 
     values: tuple[float, ...]
     metrics: dict[str, float]
+    gradient: Any = None
 
 
 _NO_METRICS: dict[str, float] = {}
@@ -22,10 +24,13 @@ def measured(result: Any, names: Sequence[str]) -> Measured:
     """`result` as values for the objectives `names`.
 
     One objective takes a number, or a mapping that holds it; several take a mapping, or a sequence in their
-    order. Further numbers of a mapping are kept as metrics. Raises ObjectiveError for anything else.
+    order; an Evaluation holds one of these. Further numbers of a mapping are kept as metrics. Raises
+    ObjectiveError for anything else.
     """
     if type(result) is float and len(names) == 1:
         return Measured((result,), _NO_METRICS)
+    if isinstance(result, Evaluation):
+        return measured(result.value, names)._replace(gradient=result.gradient)
     if isinstance(result, Mapping):
         missing = [name for name in names if name not in result]
         if missing:

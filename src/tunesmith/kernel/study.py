@@ -11,15 +11,17 @@ from tunesmith import _check
 from tunesmith.errors import Conflict, LeaseLost, NoTrial, SettingError
 from tunesmith.kernel import replay as replaying
 from tunesmith.kernel.cursor import Cursor
-from tunesmith.kernel.measure import flaw, measured
+from tunesmith.kernel.measure import Measured, flaw, measured
 from tunesmith.kernel.plan import queued
-from tunesmith.kernel.trial import TrialHandle, decision, ended
+from tunesmith.kernel.trial import TrialHandle, decision, domains_of, ended
 from tunesmith.kernel.view import Reading
 from tunesmith.record.assignment import Decision, Message
 from tunesmith.record.codec import dumps, loads
+from tunesmith.record.evaluation import checked_gradient, steep
 from tunesmith.record.event import Created, Event, Extended, Finished, Halted, Noted, Reported
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import Source, Trial, TrialState
+from tunesmith.space.domain import Domain
 
 
 class Study(Reading):
@@ -73,11 +75,12 @@ class Study(Reading):
     ) -> Trial:
         """Record how a trial ended; the trial's record. Told twice alike, it changes nothing.
 
-        `value`: a number, or as many as there are objectives (a dict, or a sequence in their order). Without
-        one, the trial's last report counts when the scheduler has stopped or paused it. `state="FAILED"`
-        (with `error`) records a failure, as NaN does. Raises ObjectiveError for what is not a number,
-        Conflict when the trial has ended otherwise, and LeaseLost when it was given to another worker
-        meanwhile; what was told then is kept as evidence.
+        `value`: a number, or as many as there are objectives (a dict, or a sequence in their order), or a
+        `ts.Evaluation` that has a gradient beside it. Without one, the trial's last
+        report counts when the scheduler has stopped or paused it. `state="FAILED"` (with `error`) records a
+        failure, as NaN does. Raises ObjectiveError for what is not a number, Conflict when the trial ended
+        otherwise, and LeaseLost when it was given to another worker meanwhile; what was told then is kept as
+        evidence.
         """
         number = trial if isinstance(trial, int) else trial.number
         with self.cursor.lock:
@@ -132,13 +135,22 @@ class Study(Reading):
             last = self.cursor.fold.ledger.trials[handle.number].reports
             if not last:
                 raise SettingError(f"trial {handle.number} was told without a value, and has reported none")
-            values = last[-1].values
+            found = Measured(last[-1].values, {})
         else:
-            values = measured(value, names).values
-        problem = flaw(values, names)
+            found = measured(value, names)
+        gradient = None
+        if found.gradient is not None:
+            params = self.cursor.fold.ledger.trials[handle.number].params
+            domains = self._domains(params) | domains_of(handle)
+            gradient = checked_gradient(found.gradient, domains, len(names))
+        problem = flaw(found.values, names) or steep(gradient)
         if problem is not None:
             return ended(handle, TrialState.FAILED, error=problem)
-        return ended(handle, ending or TrialState.COMPLETE, values=values)
+        return ended(handle, ending or TrialState.COMPLETE, values=found.values, gradient=gradient)
+
+    def _domains(self, params: Mapping[str, Any]) -> dict[str, Domain]:
+        """The domains of these parameters, as far as the study knows them."""
+        return {p.name: p.domain for p in self.cursor.fold.ledger.space.parameters if p.name in params}
 
     def enqueue(self, params: Mapping[str, Any]) -> Trial:
         """Have this configuration tried next; what is left out is filled in by the searcher.
@@ -171,24 +183,31 @@ class Study(Reading):
     ) -> Trial:
         """Import a trial that was run elsewhere, finished; searchers learn from it like from any other.
 
-        `reports` maps steps to values. Raises SpaceError for parameters outside a declared space.
+        `reports` maps steps to values; `value` may be a `ts.Evaluation` with a gradient. Raises SpaceError
+        for parameters outside a declared space.
         """
         names = self.cursor.context.names
         space = self.spec.problem.space
         checked = dict(params) if space is None else space.check(params)
         ending = final_state(state)
-        values = None if value is None else measured(value, names).values
+        found = None if value is None else measured(value, names)
+        values = None if found is None else found.values
         if values is None and ending is TrialState.COMPLETE:
             raise SettingError("a complete trial has a value: give value=, or state='FAILED'")
         if values is not None:
             problem = flaw(values, names)
             if problem is not None:
                 ending, values, error = TrialState.FAILED, None, error or problem
+        slopes = None if found is None else found.gradient
         limits = {key: measured(value, (key,)).values[0] for key, value in (constraints or {}).items()}
         attrs = loads(dumps(dict(user_attrs or {})))  # as it comes back, or refused
         with self.cursor.lock:
             while True:
                 number = len(self._read().trials)
+                gradient = checked_gradient(slopes, self._domains(checked), len(names)) if values else None
+                problem = steep(gradient)
+                if problem is not None:
+                    ending, values, error, gradient = TrialState.FAILED, None, error or problem, None
                 at = time.time()
                 events: list[Event] = [
                     Created(number, 1, at=at, params=checked, source=Source.IMPORT, worker=self.cursor.worker,
@@ -207,6 +226,7 @@ class Study(Reading):
                         limits,
                         attrs,
                         at=at,
+                        gradient=gradient,
                     )
                 )
                 try:

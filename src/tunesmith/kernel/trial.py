@@ -235,7 +235,7 @@ class TrialHandle:
             raise ObjectiveError(
                 f"a step must be a number that a store can hold (2**53 at most), got {step!r}"
             )
-        values, metrics = measured(value, self._context.names)
+        values, metrics, _ = measured(value, self._context.names)
         self._last = values
         reports = self._assignment.trial.reports
         if reports and self._step < reports[-1].step:
@@ -309,6 +309,7 @@ def ended(
     values: tuple[float, ...] | None = None,
     error: str | None = None,
     wrong: bool = False,
+    gradient: Mapping[str, float] | None = None,
 ) -> Message:
     """The message that ends this attempt."""
     params, domains = asked(handle)
@@ -328,8 +329,18 @@ def ended(
         handle._constraints or _NOTHING,
         handle._user_attrs or _NOTHING,
         None,  # file
+        gradient,
     )
     return tuple.__new__(Message, fields)
+
+
+def domains_of(handle: TrialHandle) -> dict[str, Domain]:
+    """The domains of the trial's parameters: those that are active, or that it has asked for."""
+    space = handle._context.space
+    if space is None:
+        return {name: handle._known[name] for name in handle._asked if name in handle._known}
+    declared = _declared_domains(space)
+    return {name: declared[name] for name in handle._proposed if name in declared}
 
 
 def resume(handle: TrialHandle, assignment: Assignment, send: Send) -> None:

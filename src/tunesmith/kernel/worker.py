@@ -16,12 +16,14 @@ from tunesmith.kernel.trial import (
     TrialEnded,
     TrialHandle,
     decision,
+    domains_of,
     ended,
     last_values,
     reached,
     resume,
 )  # fmt: skip
 from tunesmith.record.assignment import Assignment, Decision, Message
+from tunesmith.record.evaluation import checked_gradient, steep
 from tunesmith.record.trial import COMPLETE, FAILED, PAUSED, STOPPED
 
 Objective = Callable[[TrialHandle], Any]
@@ -107,14 +109,17 @@ class Worker:
         if type(result) is float and result == result and len(self.context.names) == 1:
             return ended(handle, COMPLETE, values=(result,))
         values = last_values(handle) if result is None else None
+        gradient = None
         if values is None:
-            values, metrics = measured(result, self.context.names)
-            for name, value in metrics.items():
+            found = measured(result, self.context.names)
+            values = found.values
+            for name, value in found.metrics.items():
                 handle.set_user_attr(name, value)
-        error = flaw(values, self.context.names)
+            gradient = checked_gradient(found.gradient, domains_of(handle), len(values))
+        error = flaw(values, self.context.names) or steep(gradient)
         if error is not None:
             return ended(handle, FAILED, error=error)
-        return ended(handle, COMPLETE, values=values)
+        return ended(handle, COMPLETE, values=values, gradient=gradient)
 
 
 def _told(error: Exception, limit: int = 20_000) -> str:

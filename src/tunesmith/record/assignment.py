@@ -79,7 +79,8 @@ class Message(NamedTuple):
     """What an executor hands on from a running trial. Plain data: it crosses process borders as JSON.
 
     REPORT: `step`, `values`, `metrics`. CHECKPOINT: `step`, `file`. END: `state` (PAUSED and WAITING are
-    ends of an attempt too), `values`, `error`. `died` marks an end that the objective did not choose.
+    ends of an attempt too), `values`, `gradient`, `error`. `died` marks an end that the objective did not
+    choose.
     `params` is what a define-by-run objective has asked for so far, None when that is what was proposed.
     """
 
@@ -98,3 +99,4 @@ class Message(NamedTuple):
     constraints: Mapping[str, float] = _NOTHING
     user_attrs: Mapping[str, Any] = _NOTHING
     file: str | None = None
+    gradient: Mapping[str, float] | None = None

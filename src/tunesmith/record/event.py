@@ -141,6 +141,7 @@ class Finished(NamedTuple):
     constraints: Mapping[str, float] = _NOTHING
     user_attrs: Mapping[str, Any] = _NOTHING
     at: float = 0.0
+    gradient: Mapping[str, float] | None = None
 
 
 class Noted(NamedTuple):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tunesmith.record.packed import Packed
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial, TrialState
+from tunesmith.space.base import slope
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]
@@ -40,6 +41,8 @@ class _Columns:
         "numbers",
         "rows",
         "scratch",
+        "signs",
+        "slopes",
         "space",
         "states",
         "steps",
@@ -47,11 +50,12 @@ class _Columns:
         "violations",
     )
 
-    def __init__(self, objectives: int) -> None:
+    def __init__(self, signs: tuple[float, ...]) -> None:
+        self.signs = signs
         self.n = 0
         self.filled = 0  # so many rows of the columns are written
         self.trials: Packed[Trial] = Packed()
-        self.losses: Floats = np.full((_START, objectives), np.nan)
+        self.losses: Floats = np.full((_START, len(signs)), np.nan)
         self.violations: Floats = np.zeros(_START)
         self.steps: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
         self.states: NDArray[np.int8] = np.zeros(_START, dtype=np.int8)
@@ -59,6 +63,8 @@ class _Columns:
         self.space: Space | None = None  # what `rows` is encoded in, as far as `encoded`
         self.rows: Floats = np.empty((0, 0))
         self.encoded = 0
+        # As `rows`, when asked for: the space, as far as which row, and the gradients.
+        self.slopes: tuple[Space | None, int, Floats] = (None, 0, np.empty((0, 0)))
         self.scratch: dict[Any, Any] = {}
 
     def push(self, trial: Trial) -> None:
@@ -99,8 +105,20 @@ class _Columns:
         self.encoded = self.n
         return self.rows
 
+    def gradients(self, space: Space) -> Floats:
+        """Gradients of all trials in `space`; only rows not seen before are looked at."""
+        known, done, slopes = self.slopes
+        if known is not space and known != space:
+            done, slopes = 0, np.empty((_START, len(space.dims)))
+        while len(slopes) < self.n:
+            slopes = _grown(slopes)
+        for index in range(done, self.n):
+            slopes[index] = unit_gradient(space, self.trials[index], self.signs[0])
+        self.slopes = space, self.n, slopes
+        return slopes
+
     def copy(self, n: int) -> _Columns:
-        other = _Columns(self.losses.shape[1])
+        other = _Columns(self.signs)
         for trial in self.trials[:n]:
             other.push(trial)
         return other
@@ -128,6 +146,19 @@ def unit_row(space: Space, params: Mapping[str, Any]) -> list[float]:
     return row
 
 
+def unit_gradient(space: Space, trial: Trial, sign: float) -> list[float]:
+    """The gradient of the trial's loss by unit values, NaN where it is not known."""
+    row = [math.nan] * len(space.dims)
+    gradient = trial.gradient
+    if gradient:
+        for parameter, u in zip(space.dims, unit_row(space, trial.params), strict=True):
+            name = parameter.name
+            if u == u and name in gradient and parameter.column is not None:
+                per_unit = slope(parameter.domain, trial.params[name])
+                row[parameter.column] = sign * gradient[name] * per_unit
+    return row
+
+
 class History:
     """A value: the first `n` observations of a study, in the order of the log."""
 
@@ -142,7 +173,7 @@ class History:
     @classmethod
     def empty(cls, problem: Problem) -> History:
         """The history of a study without trials."""
-        return cls(_Columns(len(problem.objectives)), 0, 0, 0)
+        return cls(_Columns(problem.signs), 0, 0, 0)
 
     def tell(self, trial: Trial) -> History:
         """The history after `trial` was created, paused or finished; this one stays as it is."""
@@ -206,6 +237,11 @@ class History:
     def units(self, space: Space) -> Floats:
         """Shape (n, dims): unit rows in `space`, NaN where inactive or unknown."""
         return self._columns.units(space)[: self.n]
+
+    def gradients(self, space: Space) -> Floats:
+        """Shape (n, dims): gradients of the minimised loss by unit values, where objectives told them
+        (`ts.Evaluation`); NaN elsewhere."""
+        return self._columns.gradients(space)[: self.n]
 
     @property
     def latest(self) -> NDArray[np.intp]:

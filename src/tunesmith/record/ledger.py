@@ -210,7 +210,7 @@ class Ledger:
             Trial,
             (
                 number, state, params, None, None, (), budget, attempt, parent, started, None, None, _NOTHING,
-                _NOTHING, memo, source, seen, worker,
+                _NOTHING, memo, source, seen, worker, None,
             ),
         )  # fmt: skip
 
@@ -260,8 +260,8 @@ class Ledger:
         return trial._replace(state=WAITING, worker=None)
 
     def _finished(self, event: Finished, trial: Trial) -> Trial:
-        number, attempt, state, values, error, constraints, attrs, at = event
-        _, _, params, _, _, reports, budget, _, parent, started, _, _, _, _, memo, source, seen, worker = (
+        number, attempt, state, values, error, constraints, attrs, at, gradient = event
+        _, _, params, _, _, reports, budget, _, parent, started, _, _, _, _, memo, source, seen, worker, _ = (
             trial
         )
         losses = None if values is None else self._losses(values)
@@ -269,7 +269,7 @@ class Ledger:
             Trial,
             (
                 number, state, params, values, losses, reports, budget, attempt, parent, started, at, error,
-                constraints, attrs, memo, source, seen, worker,
+                constraints, attrs, memo, source, seen, worker, gradient,
             ),
         )  # fmt: skip
 

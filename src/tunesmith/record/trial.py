@@ -72,6 +72,8 @@ class Trial(NamedTuple):
 
     `values` are the user's, `losses` the same with every sign turned so that less is better.
     `attempt` counts claims; `memo` is what the searcher asked to remember. Times are Unix seconds.
+    `gradient`: of the objective's value as given, by parameter, in the parameter's own units; None where the
+    objective told none.
     """
 
     number: int
@@ -92,6 +94,7 @@ class Trial(NamedTuple):
     source: Source = Source.SEARCHER
     seen: int = 0
     worker: str | None = None
+    gradient: Mapping[str, float] | None = None
 
     def __repr__(self) -> str:
         values = "" if self.values is None else f", {', '.join(f'{value:.6g}' for value in self.values)}"

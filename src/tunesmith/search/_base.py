@@ -28,6 +28,7 @@ class Handles:
     continuous: bool = True  # parameters with infinitely many values
     objectives: int | None = 1  # how many at most; None: any number
     outcome_constraints: bool = True  # trials may be infeasible after the fact
+    gradients: bool = False  # it makes use of them where objectives return a ts.Evaluation
 
 
 class Ask(NamedTuple):

@@ -97,6 +97,10 @@ class Domain(ABC):
     def _cells(self) -> int | None:
         return None if self.ordered else self.cardinality
 
+    def _slope(self, value: Any) -> float:  # noqa: ARG002
+        """d value / d unit value at a value."""
+        return math.nan
+
     def object(self, label: Any) -> Any:
         """The Python object behind a label; for numbers the value itself."""
         return label
@@ -147,6 +151,11 @@ class Domain(ABC):
 def same_range(one: Domain, other: Domain) -> bool:
     """Whether both may be the same, on the same scale, whatever their defaults, priors and conditions."""
     return one._reach() == other._reach()
+
+
+def slope(domain: Domain, value: Any) -> float:
+    """d value / d unit value at a value; NaN where the domain is not continuous."""
+    return domain._slope(value)
 
 
 def with_when(domain: _D, when: Any) -> _D:

@@ -137,6 +137,12 @@ class Float(Domain):
         back = self.from_unit(u)
         return u if back == value else self._nearby(value, u, back)
 
+    def _slope(self, value: float) -> float:
+        """d value / d unit value at a number; a slope by the number times this is one by the unit value."""
+        if self.cardinality is not None:
+            return math.nan
+        return self._span * value if self.log else self._span
+
     def _nearby(self, value: float, u: float, back: float) -> float:
         """Undo rounding errors: the unit value whose number is `value`, else the last one before it."""
         resolution = max(math.ulp(log(value)), 1.2e-16) if self.log else math.ulp(value)

@@ -33,7 +33,7 @@ from tunesmith.search._base import Ask, Proposal, Searcher
 from tunesmith.space.space import Space
 from tunesmith.store._base import Store
 from tunesmith.store.memory import MemoryStore
-from tunesmith.testing.toys import blend
+from tunesmith.testing.toys import blend, blend_gradient
 
 
 class Order(StrEnum):
@@ -114,7 +114,8 @@ def simulate(
     """Run a study of `n_trials` with so many simulated workers; the same arguments give the same log.
 
     `objective` is called at the start of each attempt and returns the final values; with a fidelity they are
-    approached step by step. `watch` asks for the next proposal after every step of the simulation.
+    approached step by step. A searcher that handles gradients is told those of `toys.blend`, most times.
+    `watch` asks for the next proposal after every step of the simulation.
     """
     scheduler = NoScheduler() if scheduler is None else scheduler
     problem = Problem(
@@ -165,6 +166,7 @@ class _Task:
     assignment: Assignment
     handle: TrialHandle
     values: tuple[float, ...]
+    gradient: Mapping[str, float] | None
     end: int  # the step at which it ends, 0 when it reports nothing
     step: int
     fate: float
@@ -222,11 +224,13 @@ class _Run:
         context = replace(self.cursor.context, raises=False)
         handle = TrialHandle(assignment, context, self.cursor.answer)
         values = measured(self.objective(handle), context.names).values
+        slopes = self.cursor.searcher.handles.gradients and self._chance("slope", assignment.number) < 0.9
+        gradient = blend_gradient(handle) if slopes else None
         trial = assignment.trial
         fidelity = self.cursor.spec.problem.fidelity
         end = 0 if fidelity is None else trial.budget or fidelity.high
         fate = self._chance(f"fate/{trial.attempt}", trial.number)
-        self.tasks.append(_Task(assignment, handle, values, end, trial.step, fate))
+        self.tasks.append(_Task(assignment, handle, values, gradient, end, trial.step, fate))
 
     def _move(self, task: _Task) -> None:
         """One step of one trial: a report, its end, or what fate has in store."""
@@ -276,7 +280,7 @@ class _Run:
             task.handle.constraint("limit", 1.0 + luck)
         elif luck < faults.infeasible + faults.infinite:
             values = (float("inf"),) * len(values)
-        self._end(task, TrialState.COMPLETE, values=values)
+        self._end(task, TrialState.COMPLETE, values=values, gradient=task.gradient)
 
     def _end(
         self,
@@ -284,9 +288,10 @@ class _Run:
         state: TrialState,
         values: tuple[float, ...] | None = None,
         error: str | None = None,
+        gradient: Mapping[str, float] | None = None,
     ) -> None:
         self.tasks.remove(task)
-        self.cursor.answer(ended(task.handle, state, values=values, error=error))
+        self.cursor.answer(ended(task.handle, state, values=values, error=error, gradient=gradient))
 
     def _zombie(self, task: _Task) -> None:
         """A worker that has lost its claim tells its result: it is refused."""

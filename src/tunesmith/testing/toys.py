@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.errors import ObjectiveError
-from tunesmith.kernel.trial import TrialHandle
+from tunesmith.kernel.trial import TrialHandle, domains_of
 from tunesmith.record.problem import Fidelity
 from tunesmith.space import Categorical, Choice, Float, Int, Space
 
@@ -36,6 +36,19 @@ def blend(params: Mapping[str, Any]) -> float:
         else:
             total += zlib.crc32(f"{name}={value!r}".encode()) % 1000 / 1000
     return total
+
+
+def blend_gradient(trial: TrialHandle) -> dict[str, float]:
+    """The gradient of `blend` by the continuous parameters of a trial."""
+    found = {}
+    params = trial.params
+    for name, domain in domains_of(trial).items():
+        value = params.get(name)
+        if domain.cardinality is None and isinstance(value, float):
+            place = zlib.crc32(name.encode()) % 1000 / 1000
+            away = math.atan(value) / math.pi + 0.5 - place
+            found[name] = 2.0 * away / (math.pi * (1.0 + value * value))
+    return found
 
 
 def sphere(dimensions: int = 3) -> Toy:
