@@ -24,6 +24,7 @@ NAMES = [
     "Evaluation",
     "Fidelity",
     "Float",
+    "GradientSearcher",
     "GridSearcher",
     "Handles",
     "History",

@@ -28,6 +28,7 @@ _HOME = {
     "Evaluation": "record.evaluation",
     "Fidelity": "record.problem",
     "Float": "space",
+    "GradientSearcher": "search.gradient",
     "GridSearcher": "search.grid",
     "Handles": "search._base",
     "History": "record.history",

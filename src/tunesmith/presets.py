@@ -23,6 +23,7 @@ SEARCHERS: Mapping[str, str] = {
     "random": "tunesmith.search.random:RandomSearcher",
     "qmc": "tunesmith.search.qmc:QMCSearcher",
     "tpe": "tunesmith.search.tpe:TPESearcher",
+    "gradient": "tunesmith.search.gradient:GradientSearcher",
 }
 SCHEDULERS: Mapping[str, str] = {
     "none": "tunesmith.schedule.none:NoScheduler",

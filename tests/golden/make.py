@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tunesmith.record.problem import Fidelity
 from tunesmith.schedule.asha import ASHA
+from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.qmc import QMCSearcher
 from tunesmith.search.random import RandomSearcher
@@ -45,6 +46,8 @@ def studies():
         ),
     )
     yield "tpe-program", simulate(TPESearcher(), None, objective=objectives["changing ranges"], **common)
+    yield "gradient-mixed", simulate(GradientSearcher(), spaces["twenty dimensions"], **common)
+    yield "gradient-constraints", simulate(GradientSearcher(), spaces["constraints and conditions"], **common)
 
 
 if __name__ == "__main__":

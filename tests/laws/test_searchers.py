@@ -1,5 +1,6 @@
 """One line a method: the laws ship in `tunesmith.testing`."""
 
+from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.qmc import QMCSearcher
@@ -34,3 +35,7 @@ class TestHalton(SearcherLaws):
 
 class TestTPE(SearcherLaws):
     searcher = TPESearcher
+
+
+class TestGradient(SearcherLaws):
+    searcher = GradientSearcher
