@@ -30,6 +30,7 @@ from tunesmith.kernel.stop import TargetValue as TargetValue
 from tunesmith.kernel.stop import Timeout as Timeout
 from tunesmith.kernel.study import Study as Study
 from tunesmith.kernel.trial import TrialHandle as TrialHandle
+from tunesmith.presets import combine as combine
 from tunesmith.record.assignment import Assignment as Assignment
 from tunesmith.record.assignment import Decision as Decision
 from tunesmith.record.assignment import Resume as Resume
@@ -51,6 +52,9 @@ from tunesmith.search._base import HistorySearcher as HistorySearcher
 from tunesmith.search._base import Proposal as Proposal
 from tunesmith.search._base import Searcher as Searcher
 from tunesmith.search.gradient import GradientSearcher as GradientSearcher
+from tunesmith.search.bandit import BanditSearcher as BanditSearcher
+from tunesmith.search.combine import ChainSearcher as ChainSearcher
+from tunesmith.search.combine import FixedSearcher as FixedSearcher
 from tunesmith.search.grid import GridSearcher as GridSearcher
 from tunesmith.search.manual import ManualSearcher as ManualSearcher
 from tunesmith.search.qmc import QMCSearcher as QMCSearcher

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from importlib.metadata import entry_points
@@ -28,6 +28,11 @@ SEARCHERS: Mapping[str, str] = {
 SCHEDULERS: Mapping[str, str] = {
     "none": "tunesmith.schedule.none:NoScheduler",
     "asha": "tunesmith.schedule.asha:ASHA",
+}
+COMBINED: Mapping[str, str] = {  # made of others: names for records, not to be asked for by name alone
+    "chain": "tunesmith.search.combine:ChainSearcher",
+    "fixed": "tunesmith.search.combine:FixedSearcher",
+    "bandit": "tunesmith.search.bandit:BanditSearcher",
 }
 DEFAULT_SEARCHER = "tpe"
 DEFAULT_SCHEDULER = "none"
@@ -68,7 +73,68 @@ def scheduler(given: str | Scheduler[Any] | None, objective: Any = None) -> Sche
 
 def searcher_from(record: Mapping[str, Any]) -> Searcher[Any]:
     """The searcher of a study's record."""
-    found: Searcher[Any] = _resolve(_SEARCH, record["name"], record["settings"])
+    path = COMBINED.get(record["name"], record["name"])
+    settings = {key: _revived(value) for key, value in record["settings"].items()}
+    found: Searcher[Any] = _resolve(_SEARCH, path, settings)
+    return found
+
+
+def combine(
+    *searchers: str | Searcher[Any],
+    then: str | Searcher[Any] | None = None,
+    after: int | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    floor: float | Sequence[float] | None = None,
+) -> Searcher[Any]:
+    """A searcher made of others, which are named or given as objects; what comes out can be combined again.
+
+    Choose it to compose a method of your own: `combine("qmc", then="tpe", after=20)` warms up,
+    `combine("tpe", "local")` shares the trials by what pays (a bandit), and with `fixed` some parameters are
+    held and the rest is searched. Each part learns from all trials.
+
+    Args:
+        searchers: one, or several side by side.
+        then: what takes over; from trial `after` on, or when the first has nothing left.
+        after: the number of trials in the study at which `then` takes over.
+        fixed: values by parameter, such as {"optimizer": "adam"}.
+        floor: of several side by side, the least share of trials of each; a number, or one for each.
+
+    Raises:
+        SettingError: for arguments that do not go together.
+    """
+    parts = tuple(searcher(part) for part in searchers)
+    if not parts or any(part is None for part in searchers):
+        raise SettingError(
+            "combine takes at least one searcher, such as ts.combine('qmc', then='tpe', after=20)"
+        )
+    if floor is not None and len(parts) < 2:
+        raise SettingError(f"floor={floor!r} shares trials among several searchers, and one was given")
+    if after is not None and then is None:
+        raise SettingError(f"after={after!r} says when another searcher takes over: give then=")
+    return _combined(parts, None if then is None else searcher(then), after, fixed, floor)
+
+
+def _combined(
+    parts: tuple[Searcher[Any], ...],
+    then: Searcher[Any] | None,
+    after: int | None,
+    fixed: Mapping[str, Any] | None,
+    floor: float | Sequence[float] | None,
+) -> Searcher[Any]:
+    found = parts[0]
+    if len(parts) > 1:
+        from tunesmith.search.bandit import BanditSearcher
+
+        share = floor if floor is None or isinstance(floor, (int, float)) else tuple(floor)
+        found = BanditSearcher(parts) if share is None else BanditSearcher(parts, share)
+    if then is not None:
+        from tunesmith.search.combine import ChainSearcher
+
+        found = ChainSearcher((found, then), (after,))
+    if fixed is not None:
+        from tunesmith.search.combine import FixedSearcher
+
+        found = FixedSearcher(found, tuple(fixed.items()))
     return found
 
 
@@ -105,17 +171,32 @@ def store(given: str | os.PathLike[str] | Store | None, *, new: bool = True) -> 
 
 def record(method: Any) -> dict[str, Any]:
     """A searcher or scheduler as JSON: its name and its settings, the fields of its dataclass."""
-    names = {path: name for room in (_SEARCH, _SCHEDULE) for name, path in room.names.items()}
+    tables = (_SEARCH.names, _SCHEDULE.names, COMBINED)
+    names = {path: name for table in tables for name, path in table.items()}
     kind = type(method)
     path = f"{kind.__module__}:{kind.__qualname__}"
     if not is_dataclass(method):
         raise SettingError(f"{kind.__name__} must be a frozen dataclass, so that its settings can be stored")
-    settings = {f.name: _plain(getattr(method, f.name)) for f in fields(method)}
+    settings = {f.name: _plain(getattr(method, f.name)) for f in fields(method) if f.init}
     return {"name": names.get(path, path), "settings": settings}
 
 
 def _plain(value: Any) -> Any:
+    """A setting as JSON; a searcher inside another as its own record, tuples as lists."""
+    if isinstance(value, Searcher):
+        return record(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     return value.value if isinstance(value, Enum) else value
+
+
+def _revived(value: Any) -> Any:
+    """What `_plain` was given, but for enumerations."""
+    if isinstance(value, list):
+        return tuple(_revived(item) for item in value)
+    if isinstance(value, Mapping) and value.keys() == {"name", "settings"}:
+        return searcher_from(value)
+    return value
 
 
 def _resolve(room: _Room, given: Any, settings: Mapping[str, Any]) -> Any:
@@ -124,6 +205,8 @@ def _resolve(room: _Room, given: Any, settings: Mapping[str, Any]) -> Any:
     if not isinstance(given, str):
         raise SettingError(f"{room.noun} must be a name or a {room.base.__name__}, got {given!r}")
     path = room.names.get(given) or (given if ":" in given else None)
+    if path is None and given in COMBINED and room is _SEARCH:
+        raise SettingError(f"searcher {given!r} is made of others: make it with ts.combine(…)")
     if path is None:
         third = {point.name: point.value for point in entry_points(group=room.group)}
         path = third.get(given)

@@ -1,6 +1,8 @@
 """One line a method: the laws ship in `tunesmith.testing`."""
 
 from tunesmith.search.gradient import GradientSearcher
+from tunesmith.search.bandit import BanditSearcher
+from tunesmith.search.combine import ChainSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.qmc import QMCSearcher
@@ -39,3 +41,21 @@ class TestTPE(SearcherLaws):
 
 class TestGradient(SearcherLaws):
     searcher = GradientSearcher
+
+
+class TestBandit(SearcherLaws):
+    searcher = BanditSearcher(
+        (QMCSearcher(), TPESearcher(n_startup=3), RandomSearcher()), floor=(0.2, 0.1, 0.0)
+    )
+
+
+class TestChain(SearcherLaws):
+    searcher = ChainSearcher((QMCSearcher(), TPESearcher(n_startup=3)), (6,))
+
+
+class TestChainOfGrids(SearcherLaws):
+    searcher = ChainSearcher((GridSearcher(resolution=2), GridSearcher(resolution=3)), (None,))
+
+
+class TestChainThatDoesNotLearn(SearcherLaws):
+    searcher = ChainSearcher((RandomSearcher(), ManualSearcher()), (7,))

@@ -80,6 +80,7 @@ def study_record(study: Any, ledger: Ledger) -> dict[str, Any]:
         "trials": {state.value: ledger.states[state] for state in TrialState},
         "best": None if ledger.best is None or len(names) > 1 else trial_record(ledger.best, names),
         "searcher": dict(spec.searcher),
+        "search": study.explain_search(),
         "scheduler": dict(spec.scheduler),
         "seed": spec.seed,
         "space": ledger.space.as_json(),

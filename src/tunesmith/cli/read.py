@@ -77,6 +77,7 @@ def show(name: str | None, storage: str, as_json: bool) -> None:
     spec = study.spec
     goals = ", ".join(f"{o.direction.value} {o.name}" for o in spec.problem.objectives)
     click.echo(f"{spec.name}: {goals}; {_methods(spec)}, seed {spec.seed}")
+    click.echo(f"search: {study.explain_search()}")
     lines = [f"  {p.name}: {p.domain!r}" for p in ledger.space.parameters]
     click.echo("\n".join(["space" if lines else "the space is not known yet", *lines, ""]))
     failed = failures(ledger) if ledger.best is not None or not spec.problem.single else []

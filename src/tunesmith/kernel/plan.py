@@ -60,6 +60,22 @@ def outlook(fold: Fold, seed: int, ahead: Ahead | None = None) -> Outlook:
     )
 
 
+def question(fold: Fold, seed: int) -> Ask:
+    """What the searcher would be asked for the next new trial, as far as the scheduler can tell by now."""
+    ledger = fold.ledger
+    number = len(ledger.trials.rows)
+    plan = fold.scheduler.plan(fold.schedule_state, number)
+    start = plan if isinstance(plan, Start) else Start()
+    return Ask(
+        number,
+        ledger.space,
+        ledger.pending,
+        Rng(seed, number),
+        start.budget,
+        None if start.parent is None else ledger.trials[start.parent],
+    )
+
+
 def propose(
     view: Outlook,
     worker: str | None,
@@ -93,6 +109,8 @@ def propose(
         if proposal is not None and proposal.memo is not None and fixed is None:
             memo = loads(dumps(proposal.memo))  # as it will be when it comes back from the log
         params = view.ledger.space.decode(unit) if fixed is None else _with_fixed(view, fixed, unit)
+        if fixed is None and proposal is not None and proposal.exact:
+            params = {name: proposal.exact.get(name, value) for name, value in params.items()}
     fields = (
         view.number,
         0 if worker is None else 1,

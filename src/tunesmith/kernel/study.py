@@ -12,7 +12,7 @@ from tunesmith.errors import Conflict, LeaseLost, NoTrial, SettingError
 from tunesmith.kernel import replay as replaying
 from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.measure import Measured, flaw, measured
-from tunesmith.kernel.plan import queued
+from tunesmith.kernel.plan import question, queued
 from tunesmith.kernel.trial import TrialHandle, decision, domains_of, ended
 from tunesmith.kernel.view import Reading
 from tunesmith.record.assignment import Decision, Message
@@ -266,6 +266,14 @@ class Study(Reading):
         with self.cursor.lock:
             if self._read().n_trials != n_trials:
                 self.cursor.append([Extended(-1, 0, n_trials, at=time.time())])
+
+    def explain_search(self) -> str:
+        """Which method would propose the next trial, and why, in a sentence."""
+        with self.cursor.lock:
+            self._read()
+            fold = self.cursor.fold
+            told = self.cursor.searcher.explain(fold.search_state, question(fold, self.spec.seed))
+        return f"{told}."
 
     def replay(self) -> replaying.Replay:
         """Ask for every proposal again from the log, and say whether each came out bit for bit as it did."""

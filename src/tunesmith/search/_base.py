@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +50,14 @@ class Ask(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """A unit row (one number in [0, 1] a dimension; what is inactive is ignored) and a JSON memo."""
+    """A unit row (one number in [0, 1] a dimension; what is inactive is ignored) and a JSON memo.
+
+    `exact`: values that are known already, where a row would say them to the last bit but one.
+    """
 
     unit: list[float]
     memo: Any = None
+    exact: Mapping[str, Any] | None = None
 
 
 class Searcher(ABC, Generic[S]):
@@ -70,9 +76,11 @@ class Searcher(ABC, Generic[S]):
         tell(s0, #0 RUNNING) -> s1    ask -> #1    tell(s1, #1 RUNNING) -> s2    tell(s2, #0 COMPLETE) -> s3
     """
 
-    handles: ClassVar[Handles] = Handles()
-    ends: ClassVar[bool] = False  # whether it has nothing left to propose at some time
-    learns: ClassVar[bool] = True  # False: a proposal depends on its number alone, and `tell` is never called
+    # Said by the class; by the instance where a searcher is made of others.
+    handles: Handles = Handles()
+    ends: bool = False  # whether it has nothing left to propose at some time
+    learns: bool = True  # False: a proposal depends on its number alone, and `tell` is never called
+    prepares: bool = False  # whether `prepare` makes the next ask cheaper, and is worth a thread
 
     @abstractmethod
     def init(self, problem: Problem) -> S:
@@ -93,6 +101,17 @@ class Searcher(ABC, Generic[S]):
         faster way than those; only a searcher that does not learn has one.
         """
         return None
+
+    def prepare(self, state: S, ask: Ask) -> None:
+        """Fill caches while trials run, so that the next `ask`, after one more `tell`, is cheap.
+
+        Called at most once a position of the log, beside the running trials. Law: what it keeps are pure
+        functions of `state` and `ask`, so that proposals are the same with and without it.
+        """
+
+    def explain(self, state: S, ask: Ask) -> str:  # noqa: ARG002
+        """In a sentence without its end: which method would answer `ask`, and why."""
+        return f"{label(self)} ({intent(type(self))})"
 
 
 class HistorySearcher(Searcher[History]):
@@ -120,3 +139,16 @@ class Count:
         if trial.number != self.created:
             return self
         return Count(self.created + 1, self.proposed + (trial.source == "searcher"))
+
+
+def label(searcher: Searcher[Any]) -> str:
+    """What a searcher is called in sentences: the name of its class, in short."""
+    name = type(searcher).__name__
+    return (name.removesuffix("Searcher") or name).lower()
+
+
+def intent(kind: type[Any]) -> str:
+    """The first sentence of a class's docstring, on one line, begun small and without its end."""
+    text = " ".join((kind.__doc__ or "").split())
+    first = re.split(r"(?<=[.;:])\s", text, maxsplit=1)[0].rstrip(".;:")
+    return first if first[1:2].isupper() else first[:1].lower() + first[1:]

@@ -13,6 +13,7 @@ from tunesmith.space.choice import branches_of
 from tunesmith.space.codec import complete, read_params
 from tunesmith.space.constraint import Constraint, constraint_from_json, parse_constraints
 from tunesmith.space.domain import domain_from_json
+from tunesmith.space.fixed import rest
 from tunesmith.space.flatten import Declared, Parameter, flatten
 from tunesmith.space.parse_domain import declare
 from tunesmith.space.render import as_html, as_text
@@ -38,6 +39,7 @@ class Space:
             without default takes its prior's value, its middle, or its first choice.
         names: of the parameters, in order.
         config_type: the dataclass it was read from, or None; see `config_of`.
+        fixed: names and values of parameters that are not searched any more; see `fix`.
     """
 
     declared: Declared
@@ -49,6 +51,7 @@ class Space:
     names: tuple[str, ...] = ()
     config_type: type | None = None
     config_tree: Any = None
+    fixed: tuple[tuple[str, Any], ...] = ()
     _keys: tuple[str, ...] = ()
     _beliefs: tuple[tuple[int, Domain], ...] = ()
     _conditional: bool = False
@@ -89,6 +92,8 @@ class Space:
         changed = {**dict(self.declared), name: domain}
         independent = not self._conditional and not self.constraints
         space = Space.flat(changed) if independent else Space.of(changed, self.constraints)
+        if self.fixed:
+            space = fix(space, dict(self.fixed))
         if self.config_type is None:
             return space
         return replace(space, config_type=self.config_type, config_tree=self.config_tree)
@@ -192,6 +197,7 @@ class Space:
             "version": _VERSION,
             "parameters": [{"name": name, **domain.as_json()} for name, domain in self.declared],
             "constraints": [constraint.as_json() for constraint in self.constraints],
+            **({"fixed": dict(self.fixed)} if self.fixed else {}),
         }
 
     @staticmethod
@@ -204,7 +210,8 @@ class Space:
                 "upgrade Tunesmith"
             )
         declared = tuple((entry["name"], domain_from_json(entry)) for entry in data["parameters"])
-        return _compile(declared, tuple(map(constraint_from_json, data["constraints"])))
+        space = _compile(declared, tuple(map(constraint_from_json, data["constraints"])))
+        return fix(space, data["fixed"]) if data.get("fixed") else space
 
     def __str__(self) -> str:
         """A table of the parameters."""
@@ -221,12 +228,31 @@ class Space:
     def __eq__(self, other: Any) -> bool:
         if type(other) is not Space or self.constraints != other.constraints:
             return False
-        return self is other or self.declared == other.declared
+        return self is other or (self.declared == other.declared and self.fixed == other.fixed)
 
     def __hash__(self) -> int:
         if not self._hash:
-            object.__setattr__(self, "_hash", hash((self.declared, self.constraints)) or 1)
+            object.__setattr__(self, "_hash", hash((self.declared, self.constraints, self.fixed)) or 1)
         return self._hash
+
+
+def fix(space: Space, values: Mapping[str, Any]) -> Space:
+    """The rest of the space when these parameters have these values; they are constants of it.
+
+    Parameters that could only exist beside other values are left out. Raises SpaceError for names that the
+    space does not have, for values outside, and when no configuration is left.
+    """
+    chosen = {**dict(space.fixed), **values}
+    for name in sorted(chosen.keys() - set(space.names)):
+        raise SpaceError(
+            f"{name!r} cannot be fixed: it is no parameter; there are {', '.join(map(repr, space.names))}"
+        )
+    parameters = rest(space.parameters, chosen)
+    narrower = _assemble(space.declared, space.constraints, parameters)
+    narrower = replace(narrower, fixed=tuple(sorted(chosen.items())))
+    if space.constraints:
+        _find_feasible(narrower)
+    return narrower
 
 
 def constrained(space: Space, constraints: Any) -> Space:

@@ -20,9 +20,10 @@ from tunesmith.errors import NoTrial
 from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.measure import measured
+from tunesmith.kernel.plan import question
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.trial import TrialHandle, decision, ended
-from tunesmith.record.assignment import Assignment, Decision, Start
+from tunesmith.record.assignment import Assignment, Decision
 from tunesmith.record.codec import decode_event, decode_spec, dumps, encode_event, encode_spec, loads
 from tunesmith.record.event import Event, Released
 from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
@@ -332,18 +333,7 @@ class _Run:
 
 def next_ask(fold: Fold, seed: int) -> Ask:
     """The question that the kernel would put to the searcher for the next new trial."""
-    ledger = fold.ledger
-    number = len(ledger.trials)
-    plan = fold.scheduler.plan(fold.schedule_state, number)
-    start = plan if isinstance(plan, Start) else Start()
-    return Ask(
-        number=number,
-        space=ledger.space,
-        pending=ledger.pending,
-        rng=Rng(seed, number),
-        budget=start.budget,
-        parent=None if start.parent is None else ledger.trials[start.parent],
-    )
+    return question(fold, seed)
 
 
 def answer_of(searcher: Searcher[Any], state: Any, ask: Ask) -> str:
