@@ -1,8 +1,8 @@
 """One line a method: the laws ship in `tunesmith.testing`."""
 
-from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.bandit import BanditSearcher
 from tunesmith.search.combine import ChainSearcher
+from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.qmc import QMCSearcher
