@@ -15,6 +15,7 @@ from benchmarks.cases import CASES
 from benchmarks.harness import PROFILES, ROOT, SCHEMA, Profile
 from benchmarks.machine import machine
 from benchmarks.page import page
+from benchmarks.quality.ablation import ablation
 from benchmarks.quality.command import quality
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -66,6 +67,7 @@ def write_page(results: Path, out: Path) -> None:
 
 
 main.add_command(quality)
+main.add_command(ablation)
 
 
 def measured(name: str, profile: Profile, installed: Peers) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.bars import Results, Row, bars, figure
 from benchmarks.cases import CASES, View
 from benchmarks.harness import Cell
+from benchmarks.quality.pages import section
 
 _HEAD = """# Benchmarks
 
@@ -34,7 +35,7 @@ def page(results: Results) -> str:
     parts.extend(f"### {bar.title}\n\n{_rows(bar.rows(results))}" for bar in bars())
     parts.append("## All figures\n")
     parts.extend(_case(name, results[name]) for name in CASES if name in results)
-    parts.extend(_quality(results[name]) for name in ("quality", "quality-built-in") if name in results)
+    parts.extend(section(record) for name, record in results.items() if name not in CASES)
     return "\n".join(parts)
 
 
@@ -146,68 +147,3 @@ def _shown(view: View, cell: Cell) -> str:
         return "failed" if cell.not_run.startswith("failed") else "not run"
     spread = cell.spread(view.key)
     return figure(value, "") + ("" if spread is None else f" (+{spread:.0%})")
-
-
-def _quality(record: Mapping[str, Any]) -> str:
-    kind = "a folder of tasks" if record["case"] == "quality" else "built-in analytic tasks"
-    parts = [
-        f"### Quality on {kind}\n",
-        f"{len(record['tasks'])} tasks ({', '.join(record['tasks'])}), {record['seeds']} seeds each. Regret: "
-        "0 is the best known value, 1 the median of random configurations. Tasks weigh the same; intervals "
-        "are 95 % bootstrap intervals over seeds. Beaten: how often a run of tunesmith-tpe beats one of the "
-        "contender's on the same task.\n",
-    ]
-    for point, of in record["points"].items():
-        parts.append(f"After {point} trials:\n")
-        lines = [
-            "| | mean regret | interval | median | rank | beaten |",
-            "| --- | ---: | --- | ---: | ---: | --- |",
-        ]
-        for who, found in sorted(of.items(), key=lambda pair: pair[1]["mean"]):
-            low, high = found["interval"]
-            beaten = ""
-            if "beaten" in found:
-                worst, best = found["beaten_interval"]
-                beaten = f"{found['beaten']:.0%} ({worst:.0%} to {best:.0%})"
-            lines.append(
-                f"| {who} | {found['mean']:.4f} | {low:.4f} to {high:.4f} | {found['median']:.4f} | "
-                f"{found['rank']:.2f} | {beaten} |"
-            )
-        parts.append("\n".join(lines) + "\n")
-    parts.append(_tasks(record))
-    parts.append(_workers(record))
-    parts.extend(f"- failed: {line}" for line in record["failures"])
-    return "\n".join(parts)
-
-
-def _tasks(record: Mapping[str, Any]) -> str:
-    regret = record["per_task"]["regret"]
-    who = list(dict.fromkeys(name for of in regret.values() for name in of))
-    lines = [
-        f"Mean regret by task after {record['per_task']['n']} trials:\n",
-        "| | " + " | ".join(who) + " |",
-        "| --- |" + " ---: |" * len(who),
-    ]
-    for task, of in regret.items():
-        lines.append(
-            f"| {task} | " + " | ".join(f"{of[name]:.4f}" if name in of else "" for name in who) + " |"
-        )
-    cpu = ", ".join(f"{name} {value:.3g} ms" for name, value in record["cpu_ms"].items())
-    return "\n".join(lines) + f"\n\nCPU time of ask and tell a trial in these runs: {cpu}.\n"
-
-
-def _workers(record: Mapping[str, Any]) -> str:
-    found = record["workers"]
-    counts = sorted({int(count) for of in found["regret"].values() for count in of})
-    if len(counts) < 2:
-        return ""
-    lines = [
-        f"Mean regret after {found['n']} trials with simulated asynchronous workers:\n",
-        "| | " + " | ".join(f"{count}" for count in counts) + " |",
-        "| --- |" + " ---: |" * len(counts),
-    ]
-    for who, of in found["regret"].items():
-        lines.append(
-            f"| {who} | " + " | ".join(f"{of[str(c)]:.4f}" if str(c) in of else "" for c in counts) + " |"
-        )
-    return "\n".join(lines) + "\n"

@@ -89,6 +89,28 @@ def draw(space: Space, rng: random.Random) -> Config:
     return config
 
 
+def active(space: Space, config: Mapping[str, Any]) -> Config:
+    """Python's own numbers, without the parameters whose condition does not hold."""
+    found: Config = {}
+    for param in space:
+        if param.active(found) and param.name in config:
+            value = config[param.name]
+            found[param.name] = value.item() if hasattr(value, "item") else value
+    return found
+
+
+def full(space: Space, config: Mapping[str, Any]) -> Config:
+    """For peers that know no conditions: what is not active has its first choice or its least value."""
+    idle = {
+        param.name: param.choices[0] if param.kind == "cat" else _whole(param, param.low) for param in space
+    }
+    return idle | dict(config)
+
+
+def _whole(param: Param, value: float) -> float:
+    return round(value) if param.kind == "int" else value
+
+
 def _value(param: Param, rng: random.Random) -> Any:
     if param.kind == "cat":
         return param.choices[int(rng.random() * len(param.choices))]

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
+from benchmarks.elsewhere import pythons, remote
 from benchmarks.spaces import Config, Space
 
-MODULES = ("tunesmith", "optuna", "rustuna", "hyperopt", "plain")
+MODELS = ("nevergrad", "smac", "hebo", "ax", "skopt")  # compared by quality and time an ask alone
+MODULES = ("tunesmith", "optuna", "rustuna", "hyperopt", "plain", *MODELS)
 
 
 class Session(Protocol):
@@ -39,14 +41,20 @@ class Adapter(Protocol):
 
     def version(self) -> str: ...
 
-    def session(self, searcher: str, space: Space, seed: int, n_trials: int | None = None) -> Session: ...
+    # may also have knows(searcher) where SEARCHERS are but the ones that tests try, fingerprint(searcher)
+
+    def session(
+        self, searcher: str, space: Space, seed: int, n_trials: int | None = None, workers: int = 1
+    ) -> Session:
+        """A peer that wants to know how many trials are asked for before they are told is told `workers`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Peers:
     """Which adapters can be used here, and why the others cannot."""
 
-    found: Mapping[str, ModuleType]
+    found: Mapping[str, Any]
     missing: Mapping[str, str]
 
     def versions(self) -> dict[str, str]:
@@ -55,7 +63,7 @@ class Peers:
 
 def peers(wanted: Sequence[str] = MODULES) -> Peers:
     """All adapters whose library is installed; those that are not wanted are said to be missing, too."""
-    found: dict[str, ModuleType] = {}
+    found: dict[str, Any] = {}
     missing: dict[str, str] = {}
     for name in MODULES:
         if name not in wanted:
@@ -68,11 +76,19 @@ def peers(wanted: Sequence[str] = MODULES) -> Peers:
     return Peers(found, missing)
 
 
-def adapter(name: str) -> ModuleType:
+def adapter(name: str) -> Any:
+    """The peer's module; where another interpreter is named for it, the one over there."""
+    python = pythons().get(name)
+    return remote(name, python) if python else local(name)
+
+
+def local(name: str) -> ModuleType:
+    if name not in MODULES:
+        raise ImportError(f"no adapter has this name: there are {', '.join(MODULES)}")
     return importlib.import_module(f"benchmarks.adapters.{name}")
 
 
-def split(contender: str) -> tuple[ModuleType, str]:
-    """`optuna-tpe-group` as its adapter and its searcher."""
+def split(contender: str) -> tuple[Any, str]:
+    """`optuna-tpe-group` as its adapter and its searcher; `ax` has but one."""
     name, _, searcher = contender.partition("-")
-    return adapter(name), searcher
+    return adapter(name), searcher or "default"

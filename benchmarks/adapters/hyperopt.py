@@ -110,7 +110,7 @@ class Session:
         return config
 
 
-def session(searcher: str, space: Space, seed: int, n_trials: int | None = None) -> Session:  # noqa: ARG001
+def session(searcher: str, space: Space, seed: int, n_trials: int | None = None, workers: int = 1) -> Session:
     return Session(searcher, space, seed)
 
 

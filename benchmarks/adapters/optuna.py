@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sqlite3
 import warnings
@@ -18,7 +19,13 @@ from benchmarks.spaces import Config, Param, Space, by_run, suggest
 NAME = "Optuna"
 DISTRIBUTION = "optuna"
 IMPORT = "import optuna"
-SEARCHERS = ("random", "tpe", "tpe-group")
+SEARCHERS = tuple(
+    name
+    for name, needs in (
+        ("random", ""), ("tpe", ""), ("tpe-group", ""), ("gp", "torch"), ("cmaes", "cmaes"), ("nsga2", ""),
+    )
+    if not needs or importlib.util.find_spec(needs)
+)  # fmt: skip
 STORES = ("rdb", "journal")
 STUDY = "bench"
 
@@ -50,11 +57,11 @@ class Session:
         self.study.optimize(by_run(self.space), n_trials=n)
 
 
-def session(searcher: str, space: Space, seed: int, n_trials: int | None = None) -> Session:  # noqa: ARG001
+def session(searcher: str, space: Space, seed: int, n_trials: int | None = None, workers: int = 1) -> Session:
     return Session(optuna.create_study(sampler=_sampler(searcher, seed)), space)
 
 
-def create(store: str, folder: str, space: Space) -> None:  # noqa: ARG001
+def create(store: str, folder: str, space: Space) -> None:
     optuna.create_study(study_name=STUDY, storage=_storage(store, folder))
 
 
@@ -124,11 +131,15 @@ def _distribution(param: Param) -> Any:
 
 
 def _sampler(searcher: str, seed: int) -> Any:
-    if searcher == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    if searcher == "tpe-group":
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
-    return optuna.samplers.TPESampler(seed=seed)
+    samplers = optuna.samplers
+    return {
+        "random": lambda: samplers.RandomSampler(seed=seed),
+        "tpe": lambda: samplers.TPESampler(seed=seed),
+        "tpe-group": lambda: samplers.TPESampler(seed=seed, multivariate=True, group=True),
+        "gp": lambda: samplers.GPSampler(seed=seed),
+        "cmaes": lambda: samplers.CmaEsSampler(seed=seed),
+        "nsga2": lambda: samplers.NSGAIISampler(seed=seed),
+    }[searcher]()
 
 
 def _storage(store: str, folder: str) -> Any:

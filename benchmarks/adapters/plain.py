@@ -42,5 +42,5 @@ class Plain:
             self.trials.append((config, value(config)))
 
 
-def session(searcher: str, space: Space, seed: int, n_trials: int | None = None) -> Plain:  # noqa: ARG001
+def session(searcher: str, space: Space, seed: int, n_trials: int | None = None, workers: int = 1) -> Plain:
     return Plain(space, seed)

@@ -48,11 +48,11 @@ class Session:
         self.study.optimize(by_run(self.space), n_trials=n)
 
 
-def session(searcher: str, space: Space, seed: int, n_trials: int | None = None) -> Session:  # noqa: ARG001
+def session(searcher: str, space: Space, seed: int, n_trials: int | None = None, workers: int = 1) -> Session:
     return Session(rustuna.create_study(sampler=_sampler(searcher, seed)), space)
 
 
-def create(store: str, folder: str, space: Space) -> None:  # noqa: ARG001
+def create(store: str, folder: str, space: Space) -> None:
     rustuna.create_study(study_name=STUDY, storage=_storage(store, folder))
 
 

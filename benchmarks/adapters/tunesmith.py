@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
+import json
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import tunesmith as ts
 from benchmarks.spaces import Config, Param, Space, by_run
+from tunesmith import presets
 
 NAME = "Tunesmith"
 DISTRIBUTION = "tunesmith"
@@ -43,6 +47,11 @@ class Session:
         for config, value in zip(configs, values, strict=True):
             self.study.add_trial(config, value)
 
+    def recommend(self) -> Config | None:
+        """What it says is best, where noise may have made another look better; None in versions without."""
+        advise = getattr(self.study, "recommend", None)
+        return None if advise is None else dict(advise().params)
+
     def optimize(self, n: int) -> None:
         self.study.optimize(by_run(self.space), n_trials=n)
 
@@ -58,8 +67,8 @@ class Loop:
         self.study = ts.tune(by_run(self.space), n_trials=n, searcher=self.searcher, seed=self.seed)
 
 
-def session(searcher: str, space: Space, seed: int, n_trials: int | None = None) -> Session:
-    study = ts.create_study(_declared(space), searcher=searcher, seed=seed, n_trials=n_trials)
+def session(searcher: str, space: Space, seed: int, n_trials: int | None = None, workers: int = 1) -> Session:
+    study = ts.create_study(_declared(space), searcher=method(searcher), seed=seed, n_trials=n_trials)
     return Session(study, space)
 
 
@@ -80,20 +89,20 @@ def vectorized(space: Space, n: int, batch: int, searcher: str) -> ts.Study | No
     return ts.tune(objective, _declared(space), n_trials=n, searcher=searcher, seed=0, **options)
 
 
-def create(store: str, folder: str, space: Space) -> None:  # noqa: ARG001
+def create(store: str, folder: str, space: Space) -> None:
     ts.create_study(searcher="random", seed=0, name=STUDY, storage=_path(folder))
 
 
-def attach(store: str, folder: str, space: Space, seed: int) -> Session:  # noqa: ARG001
+def attach(store: str, folder: str, space: Space, seed: int) -> Session:
     return Session(ts.load_study(STUDY, storage=_path(folder)), space)
 
 
-def agent(store: str, folder: str, space: Space, total: int, processes: int) -> None:  # noqa: ARG001
+def agent(store: str, folder: str, space: Space, total: int, processes: int) -> None:
     """The number of trials is the study's total, whoever runs them."""
     attach(store, folder, space, 0).optimize(total)
 
 
-def bulk(store: str, folder: str, space: Space, configs: Sequence[Config], values: Sequence[float]) -> None:  # noqa: ARG001
+def bulk(store: str, folder: str, space: Space, configs: Sequence[Config], values: Sequence[float]) -> None:
     """Made in memory and copied, unsynced, as the peers' are."""
     memory = ts.MemoryStore()
     with ts.SQLiteStore(_path(folder), durability="process") as fast:
@@ -102,25 +111,59 @@ def bulk(store: str, folder: str, space: Space, configs: Sequence[Config], value
         ts.copy_study(STUDY, STUDY, storage=memory, to_storage=fast)
 
 
-def opened(store: str, folder: str) -> tuple[float, int]:  # noqa: ARG001
+def opened(store: str, folder: str) -> tuple[float, int]:
     study = ts.load_study(STUDY, storage=_path(folder))
     return study.best_value, len(study.trials)
 
 
-def census(store: str, folder: str) -> tuple[list[int], int]:  # noqa: ARG001
+def census(store: str, folder: str) -> tuple[list[int], int]:
     trials = ts.load_study(STUDY, storage=_path(folder)).trials
     return [trial.number for trial in trials], sum(trial.state == "COMPLETE" for trial in trials)
 
 
-def fingerprint() -> str:
-    """Of all the code that a proposal depends on: saved traces of other code are not reused."""
-    root = Path(ts.__file__).parent
+def knows(searcher: str) -> bool:
+    return searcher.partition(":")[0] in presets.SEARCHERS
+
+
+def method(searcher: str) -> Any:
+    """By name, and with settings after a colon: `gp:{"warp": false}`."""
+    name, _, settings = searcher.partition(":")
+    return presets.searcher_from({"name": name, "settings": json.loads(settings)}) if settings else name
+
+
+@cache
+def fingerprint(searcher: str) -> str:
+    """Of the code that its proposals depend on: saved traces of other code are not reused."""
+    name, root = searcher.partition(":")[0], Path(ts.__file__).parent
+    if name == "auto":  # it may use any
+        files = {path for part in ("search", "numeric", "space") for path in (root / part).rglob("*.py")}
+        files |= {root / "presets.py", root / "_rng.py"}
+    else:
+        files = _imported(root, presets.SEARCHERS[name].partition(":")[0])
     digest = hashlib.sha256()
-    for part in ("search", "numeric", "space", "presets.py", "_rng.py"):
-        place = root / part
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(path.read_bytes())
+    for path in sorted(files):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _imported(root: Path, module: str) -> set[Path]:
+    """The file of this module and those of all that it imports, in the rooms that proposals are made in."""
+    found: set[Path] = set()
+    left = [module]
+    while left:
+        parts = left.pop().split(".")[1:]
+        place = root.joinpath(*parts).with_suffix(".py") if parts else root
+        if not parts or parts[0] not in ("search", "numeric", "space", "_rng") or place in found:
+            continue
+        if not place.is_file():
+            continue
+        found.add(place)
+        for node in ast.walk(ast.parse(place.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                left += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                left += [alias.name for alias in node.names]
+    return found
 
 
 def _declared(space: Space) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Set "dev" is for tuning, set "held" only for reporting: no task is in both. `names(spec)` and `get_task(name)`
 are what `python -m benchmarks quality --tasks FOLDER` wants. `python tasks.py` writes refs.json anew.
-Tasks of surrogates need the folder BENCH_DATA and onnxruntime, those of BBOB need ioh; what is not there is left out.
+Tasks of surrogates need the folder BENCH_DATA and onnxruntime, those of BBOB need ioh; what is not there is
+left out.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ SETS: dict[str, tuple[str, ...]] = {
 
 
 class Task:
-    """Minimised. `known_best` is None where nobody knows it. `truth` and `begin` matter where there is noise."""
+    """Minimised. `known_best` is None where nobody knows it; `truth` and `begin` matter where noise is."""
 
     known_best: float | None = None
     space: list[dict[str, Any]]

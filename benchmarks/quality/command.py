@@ -2,38 +2,78 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks.adapters import peers
+from benchmarks import elsewhere
+from benchmarks.adapters import Peers, peers
 from benchmarks.harness import ROOT, SCHEMA, environment, say
 from benchmarks.machine import machine
 from benchmarks.quality import stats, tasks
+from benchmarks.quality.families import families
 from benchmarks.quality.runs import Job, play
+from benchmarks.quality.stored import stored as read_stored
 from benchmarks.quality.traces import Traces, key
 
-BASE = "tunesmith-tpe"
 CONTENDERS = (
-    BASE,
+    "tunesmith-auto",
+    "tunesmith-gp",
+    "tunesmith-forest",
+    "tunesmith-cmaes",
+    "tunesmith-tpe",
+    "tunesmith-random",
     "optuna-tpe",
     "optuna-tpe-group",
+    "optuna-cmaes",
     "hyperopt-tpe",
+    "nevergrad-ngopt",
     "rustuna-tpe",
-    "tunesmith-random",
-    "optuna-random",
-    "hyperopt-random",
     "plain-random",
 )
-ASYNCHRONOUS = (BASE, "optuna-tpe", "rustuna-tpe")
-POINTS = (10, 25, 50, 100, 200)
+ASYNCHRONOUS = "tunesmith-auto,tunesmith-gp,tunesmith-tpe,optuna-tpe,rustuna-tpe,nevergrad-ngopt"
+POINTS = (10, 25, 50, 100, 200, 300)
+_FAR = 100  # trials of runs with several workers
+
+
+def options(command: Any) -> Any:
+    """What all commands that play runs take."""
+    for option in reversed(
+        (
+            click.option("--seeds", default=10, show_default=True),
+            click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Processes at once."),
+            click.option(
+                "--python",
+                "pythons",
+                multiple=True,
+                metavar="NAME=PATH",
+                help=f"A peer's own interpreter; may be repeated. Also {elsewhere.VARIABLE}, with commas.",
+            ),
+            click.option(
+                "--traces",
+                type=click.Path(path_type=Path),
+                default=ROOT / ".bench" / "traces",
+                help="Saved runs.",
+            ),
+            click.option(
+                "--results", type=click.Path(path_type=Path), default=ROOT / "benchmarks" / "results"
+            ),
+            click.option(
+                "--out",
+                type=click.Path(path_type=Path),
+                default=ROOT / "docs" / "benchmarks.md",
+                help="The page.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 @click.command("quality")
@@ -43,89 +83,107 @@ POINTS = (10, 25, 50, 100, 200)
     envvar="BENCH_TASKS",
     default=tasks.BUILT_IN,
     metavar="FOLDER",
-    help="A folder with a tasks.py and a refs.json; else the built-in analytic ones. Also BENCH_TASKS.",
+    help='A folder with a tasks.py and a refs.json; "aside" for our own; else the built-in analytic ones. '
+    "Also BENCH_TASKS.",
 )
 @click.option(
     "--set", "wanted", default="all", show_default=True, help="A set of tasks, or names with commas."
 )
-@click.option("--seeds", default=10, show_default=True)
 @click.option("--trials", default=200, show_default=True)
 @click.option(
-    "--workers", default="4,16", show_default=True, help='Simulated asynchronous workers; "" for none.'
+    "--workers", default="4,16,64", show_default=True, help='Simulated asynchronous workers; "" for none.'
 )
-@click.option("--contenders", default=",".join(CONTENDERS), show_default=True)
-@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Processes at once.")
 @click.option(
-    "--traces", type=click.Path(path_type=Path), default=ROOT / ".bench" / "traces", help="Saved runs."
+    "--contenders", default=",".join(CONTENDERS), show_default=True, help="All are compared with the first."
 )
-@click.option("--results", type=click.Path(path_type=Path), default=ROOT / "benchmarks" / "results")
+@click.option("--asynchronous", default=ASYNCHRONOUS, show_default=True, help="Those with several workers.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=ROOT / "docs" / "benchmarks.md", help="The page."
+    "--stored", type=click.Path(exists=True, path_type=Path), help="A folder of runs that were played before."
 )
+@click.option("--name", help="Of the result: quality, quality-built-in, or quality-SET of our own tasks.")
+@options
 def quality(
     place: str,
     wanted: str,
-    seeds: int,
     trials: int,
     workers: str,
     contenders: str,
+    asynchronous: str,
+    stored: Path | None,
+    name: str | None,
+    seeds: int,
     jobs: int,
+    pythons: Sequence[str],
     traces: Path,
     results: Path,
     out: Path,
 ) -> None:
-    """Regret after 10 to 200 trials, beside the peers. Runs are saved, and not played twice."""
-    place = place if place == tasks.BUILT_IN else str(Path(place).resolve())
-    installed = peers()
-    asked = [who for who in contenders.split(",") if who]
-    ours = [who for who in asked if who.split("-")[0] in installed.found]
-    for who in sorted(set(asked) - set(ours)):
-        click.echo(f"{who}: {installed.missing.get(who.split('-')[0], 'unknown')}", err=True)
+    """Regret after 10 to 300 trials, beside the peers. Runs are saved, and not played twice."""
+    place, name = resolve(place), name or _name(place, wanted)
+    found, ours = installed(contenders, pythons)
     names = tasks.names(place, wanted)
     counts = [int(count) for count in workers.split(",") if count]
-    most = min(100, trials)
-    plan = [
-        Job(contender=who, task=name, seed=seed, trials=trials)
+    alone = [
+        Job(contender=who, task=task, seed=seed, trials=trials)
         for seed in range(seeds)
-        for name in names
+        for task in names
         for who in ours
     ]
-    plan += [
-        Job(contender=who, task=name, seed=seed, trials=most, workers=count)
+    many = [
+        Job(contender=who, task=task, seed=seed, trials=min(_FAR, trials), workers=count)
         for seed in range(seeds)
-        for name in names
+        for task in names
         for count in counts
         for who in ours
-        if who in ASYNCHRONOUS
+        if who in asynchronous.split(",")
     ]
     begun = time.perf_counter()
-    failures = _play(place, plan, Traces(traces), jobs)
-    for line in failures:
-        click.echo(line, err=True)
+    failures = played(place, [*alone, *many], Traces(traces), jobs)
+    runs = list(Traces(traces).read([*alone, *many]).values())
+    runs += read_stored(stored, names, ours) if stored else []
     record = {
-        "schema": SCHEMA,
-        "case": "quality" if place != tasks.BUILT_IN else "quality-built-in",
-        "profile": "full" if trials >= max(POINTS) else "short",
-        "machine": machine(),
-        "versions": installed.versions(),
-        "missing": dict(installed.missing),
-        "took_s": round(time.perf_counter() - begun, 1),
-        "failures": failures,
+        **head(name, found, begun, failures, trials >= 200),
         "seeds": seeds,
         "trials": trials,
         "tasks": names,
-        **_tables(place, plan, Traces(traces), names, trials),
+        **tabled(runs, tasks.references(place, names), ours[0] if ours else "", trials),
     }
-    from benchmarks.__main__ import read, write
-    from benchmarks.page import page
-
-    write(results / f"{record['case']}.json", record)
-    text = page(read(results))
-    out.write_text(text, encoding="utf-8")
-    click.echo(json.dumps(record["points"], indent=1))
+    finish(record, results, out)
 
 
-def _play(place: str, plan: Sequence[Job], traces: Traces, jobs: int) -> list[str]:
+def resolve(place: str) -> str:
+    """The folder in full: workers may stand elsewhere."""
+    return place if place == tasks.BUILT_IN else str(Path(tasks.HOMES.get(place, place)).resolve())
+
+
+def _name(place: str, wanted: str) -> str:
+    if place == tasks.BUILT_IN:
+        return "quality-built-in"
+    return f"quality-{wanted}" if place == "aside" and wanted.isidentifier() else "quality"
+
+
+def installed(contenders: str, pythons: Sequence[str]) -> tuple[Peers, list[str]]:
+    """Peers that are here, and the contenders whose peer is; the others are named on the error stream."""
+    elsewhere.add(pythons)
+    asked = [who for who in contenders.split(",") if who]
+    found = peers(sorted({who.split("-")[0] for who in asked}))
+    ours = [who for who in asked if _known(found, who)]
+    for who in sorted(set(asked) - set(ours)):
+        name, _, searcher = who.partition("-")
+        click.echo(f"{who}: {found.missing.get(name, f'unknown searcher {searcher!r}')}", err=True)
+    return found, ours
+
+
+def _known(found: Peers, who: str) -> bool:
+    name, _, searcher = who.partition("-")
+    module = found.found.get(name)
+    known = getattr(module, "knows", None)
+    if module is None:
+        return False
+    return known(searcher) if known else (searcher or "default") in module.SEARCHERS
+
+
+def played(place: str, plan: Sequence[Job], traces: Traces, jobs: int) -> list[str]:
     """Runs that failed, in a sentence each; they are played again next time."""
     done = traces.read(plan)
     left = [job for job in plan if key(job) not in done]
@@ -151,30 +209,69 @@ def _play(place: str, plan: Sequence[Job], traces: Traces, jobs: int) -> list[st
     return failures
 
 
-def _tables(
-    place: str, plan: Sequence[Job], traces: Traces, names: Sequence[str], trials: int
+def head(case: str, found: Peers, begun: float, failures: Sequence[str], full: bool = True) -> dict[str, Any]:
+    """What a result says of how it was made."""
+    return {
+        "schema": SCHEMA,
+        "case": case,
+        "profile": "full" if full else "short",
+        "machine": machine(),
+        "versions": found.versions(),
+        "missing": {name: why for name, why in found.missing.items() if "left out" not in why},
+        "took_s": round(time.perf_counter() - begun, 1),
+        "failures": list(failures),
+    }
+
+
+def finish(record: Mapping[str, Any], results: Path, out: Path) -> None:
+    """Written, and with it the page."""
+    from benchmarks.__main__ import read, write
+    from benchmarks.page import page
+
+    for line in record["failures"]:
+        click.echo(line, err=True)
+    write(results / f"{record['case']}.json", dict(record))
+    out.write_text(page(read(results)), encoding="utf-8")
+    from benchmarks.quality.pages import section
+
+    click.echo(section(record))
+
+
+def tabled(
+    runs: Sequence[Mapping[str, Any]], refs: Mapping[str, tasks.Reference], base: str, trials: int
 ) -> dict[str, Any]:
-    runs = list(traces.read(plan).values())
-    refs = stats.best_known(tasks.references(place, names), runs)
+    """All that the page shows."""
+    refs = stats.best_known(refs, runs)
     points = [n for n in POINTS if n <= trials] or [trials]
     alone = stats.regrets(refs, [run for run in runs if run["workers"] == 1], points)
-    shown = min(100, points[-1])
-    many: dict[str, dict[str, float]] = {}
-    for count in sorted({run["workers"] for run in runs}):
-        of = stats.regrets(refs, [run for run in runs if run["workers"] == count], [shown])
-        for who, found in of.items():
-            if who in ASYNCHRONOUS:
-                mean = sum(float(column.mean()) for column in found.values()) / len(found)
-                many.setdefault(who, {})[str(count)] = mean
-    cpu = {
-        who: 1e3 * sum(run["cpu_s"] for run in mine) / sum(len(run["values"]) for run in mine)
-        for who in alone
-        if (mine := [run for run in runs if run["contender"] == who and run["workers"] == 1])
-    }
     index = points.index(50) if 50 in points else len(points) - 1
+    shown = min(_FAR, points[-1])
     return {
-        "points": stats.table(alone, points, BASE),
+        "base": base,
+        "points": stats.table(alone, points, base),
+        "families": {
+            name: {"tasks": of, "points": stats.table(alone, points, base, of, brief=True)}
+            for name, of in families(sorted(refs)).items()
+        },
         "per_task": {"n": points[index], "regret": stats.per_task(alone, index)},
-        "workers": {"n": shown, "regret": many},
-        "cpu_ms": cpu,
+        "workers": {"n": shown, "regret": _workers(refs, runs, shown)},
+        "cpu_ms": {
+            who: 1e3 * sum(run["cpu_s"] for run in mine) / sum(len(run["values"]) for run in mine)
+            for who in alone
+            if (mine := [run for run in runs if run["contender"] == who and run["workers"] == 1])
+        },
     }
+
+
+def _workers(
+    refs: Mapping[str, tasks.Reference], runs: Sequence[Mapping[str, Any]], point: int
+) -> dict[str, dict[str, float]]:
+    """Mean regret at one point by contender and number of workers, of those that played with several."""
+    many: Collection[str] = {run["contender"] for run in runs if run["workers"] > 1}
+    found: dict[str, dict[str, float]] = {}
+    for count in sorted({run["workers"] for run in runs}):
+        here = [run for run in runs if run["workers"] == count and run["contender"] in many]
+        table = stats.table(stats.regrets(refs, here, [point]), [point], "", sorted(refs), brief=True)
+        for who, of in table[str(point)].items():
+            found.setdefault(who, {})[str(count)] = of["mean"]
+    return found

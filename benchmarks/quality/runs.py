@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.adapters import split
 from benchmarks.quality.tasks import Task, task
+from benchmarks.spaces import Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,19 +24,42 @@ class Job:
     workers: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """In the order in which trials were told; CPU seconds of all asks and tells."""
+
+    configs: list[Config]
+    values: list[float]
+    cpu_s: float
+
+
 def play(place: str, job: Job) -> dict[str, Any]:
-    """The values in the order in which they were told, and the CPU time of all asks and tells."""
+    """The values told, and what is said of the configuration that is reported where the task judges it."""
     module, searcher = split(job.contender)
     found = task(place, job.task)
-    session = module.session(searcher, found.space, stream(job), job.trials)
+    found.begin(job.seed)
+    session = module.session(searcher, found.space, stream(job), job.trials, job.workers)
     begun = time.perf_counter()
-    values, cpu = simulate(session, found, job)
-    return {
+    run = simulate(session, found, job)
+    record = {
         **asdict(job),
-        "values": [float(f"{value:.7g}") for value in values],
-        "cpu_s": round(cpu, 4),
+        "values": _short(run.values),
+        "cpu_s": round(run.cpu_s, 4),
         "wall_s": round(time.perf_counter() - begun, 3),
     }
+    if found.truth is not None:
+        record["truths"] = _short([found.truth(config) for config in run.configs])
+    if found.judge is not None:
+        best = run.configs[run.values.index(min(run.values))]
+        advise = getattr(session, "recommend", None)
+        said = advise() if advise else None
+        record["best_score"] = found.judge(best)
+        record["score"] = record["best_score"] if said in (None, best) else found.judge(said)
+    return record
+
+
+def _short(values: list[float]) -> list[float]:
+    return [float(f"{value:.7g}") for value in values]
 
 
 def stream(job: Job) -> int:
@@ -43,10 +67,11 @@ def stream(job: Job) -> int:
     return zlib.crc32(f"{job.task}/{job.seed}".encode()) % (2**31 - 1)
 
 
-def simulate(session: Any, found: Task, job: Job) -> tuple[list[float], float]:
+def simulate(session: Any, found: Task, job: Job) -> Played:
     """Ask when a worker is free; a trial's length is log-normal, its median 1, whatever is tried."""
     clock = random.Random(stream(job) + 1)
-    running: list[tuple[float, int, Any, Any]] = []
+    running: list[tuple[float, int, Any, Config]] = []
+    configs: list[Config] = []
     values: list[float] = []
     cpu, now, asked = 0.0, 0.0, 0
     while len(values) < job.trials:
@@ -61,5 +86,6 @@ def simulate(session: Any, found: Task, job: Job) -> tuple[list[float], float]:
         before = time.process_time()
         session.tell(handle, value)
         cpu += time.process_time() - before
+        configs.append(config)
         values.append(value)
-    return values, cpu
+    return Played(configs, values, cpu + getattr(session, "cpu_s", 0.0))

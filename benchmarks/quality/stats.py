@@ -1,7 +1,8 @@
-"""From traces to tables: normalised regret, ranks, win rates, and how sure they are."""
+"""From traces to tables: normalised regret, ranks, win rates, differences, and how sure they are."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy.typing as npt
 from benchmarks.quality.tasks import Reference
 
 Array = npt.NDArray[np.float64]
-Regrets = dict[str, dict[str, Array]]  # contender, task: seeds x points
+Regrets = dict[str, dict[str, dict[int, Array]]]  # contender, task, seed: by point, NaN past the run's end
+Columns = dict[str, list[dict[int, float]]]  # contender: at one point, by task, seeds
 _RESAMPLES = 2_000
 
 
@@ -29,44 +31,103 @@ def best_known(refs: Mapping[str, Reference], runs: Sequence[Mapping[str, Any]])
 def regrets(
     refs: Mapping[str, Reference], runs: Sequence[Mapping[str, Any]], points: Sequence[int]
 ) -> Regrets:
-    """The regret of the best value among the first n told, for every n of `points`."""
-    rows: dict[str, dict[str, dict[int, list[float]]]] = {}
+    """The regret of the best value among the first n told, for every n of `points`.
+
+    Where values are noisy, the true value of the configuration that looked best.
+    """
+    found: Regrets = {}
     for run in runs:
-        best = np.minimum.accumulate(run["values"])
-        row = [refs[run["task"]].regret(float(best[n - 1])) for n in points]
-        rows.setdefault(run["contender"], {}).setdefault(run["task"], {})[run["seed"]] = row
-    return {
-        who: {task: np.array([seeds[seed] for seed in sorted(seeds)]) for task, seeds in tasks.items()}
-        for who, tasks in rows.items()
-    }
+        best = [_incumbent(run, n) for n in points]
+        row = np.array([math.nan if value is None else refs[run["task"]].regret(value) for value in best])
+        found.setdefault(run["contender"], {}).setdefault(run["task"], {})[run["seed"]] = row
+    return found
 
 
-def table(found: Regrets, points: Sequence[int], base: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """By point and contender: mean, its interval, median, average rank, and how often `base` beats it.
+def _incumbent(run: Mapping[str, Any], n: int) -> float | None:
+    values = run["values"][:n]
+    if len(values) < n:
+        return None
+    return float(run["truths"][int(np.argmin(values))] if "truths" in run else min(values))
+
+
+def columns(found: Regrets, tasks: Sequence[str], index: int) -> Columns:
+    """Of those who played every task that far, with as many seeds as did."""
+    result: Columns = {}
+    for who, of in found.items():
+        rows = [
+            {seed: float(row[index]) for seed, row in of.get(task, {}).items() if not math.isnan(row[index])}
+            for task in tasks
+        ]
+        if all(rows):
+            result[who] = rows
+    return result
+
+
+def table(
+    found: Regrets, points: Sequence[int], base: str, tasks: Sequence[str] = (), *, brief: bool = False
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """By point and contender: mean, interval, median, average rank, seeds, the difference from `base` and how
+    often `base` beats it. Only the mean and the difference with `brief`.
 
     Tasks weigh the same. Intervals are 95 % bootstrap intervals over seeds, the tasks fixed.
     """
     rng = np.random.Generator(np.random.PCG64(0))
-    tasks = sorted(set.intersection(*(set(of) for of in found.values())))
+    tasks = sorted(tasks or {task for of in found.values() for task in of})
     result: dict[str, dict[str, dict[str, Any]]] = {}
     for index, point in enumerate(points):
-        means = {who: [float(of[task][:, index].mean()) for task in tasks] for who, of in found.items()}
-        ranks = _ranks(means)
-        result[str(point)] = {
-            who: {
-                "mean": float(np.mean(means[who])),
-                "interval": _interval([of[task][:, index] for task in tasks], rng),
-                "median": float(np.median(np.concatenate([of[task][:, index] for task in tasks]))),
+        here = columns(found, tasks, index)
+        means = {who: [_mean(rows) for rows in of] for who, of in here.items()}
+        ranks = _ranks(means) if means else {}
+        at: dict[str, dict[str, Any]] = {}
+        for who, of in here.items():
+            at[who] = {"mean": float(np.mean(means[who])), "seeds": min(len(rows) for rows in of)}
+            if who != base and base in here:
+                at[who] |= difference(of, here[base])
+            if brief:
+                continue
+            values = [np.array(list(rows.values())) for rows in of]
+            at[who] |= {
+                "interval": _interval(values, rng),
+                "median": float(np.median(np.concatenate(values))),
                 "rank": ranks[who],
-                **(
-                    {}
-                    if who == base or base not in found
-                    else _wins([(found[base][task][:, index], of[task][:, index]) for task in tasks], rng)
-                ),
             }
-            for who, of in found.items()
-        }
+            if who != base and base in here:
+                ours = [np.array(list(rows.values())) for rows in here[base]]
+                at[who] |= _wins(list(zip(ours, values, strict=True)), rng)
+        result[str(point)] = at
     return result
+
+
+def difference(theirs: Sequence[Mapping[int, float]], ours: Sequence[Mapping[int, float]]) -> dict[str, Any]:
+    """Theirs less ours, mean over tasks; its standard error over seeds (the tasks fixed), and over tasks.
+
+    Seeds that both played are paired; a task with fewer than two of them is compared unpaired.
+    """
+    means, variances = [], []
+    for a, b in zip(theirs, ours, strict=True):
+        common = sorted(set(a) & set(b))
+        if len(common) > 1:
+            pairs = np.array([a[seed] - b[seed] for seed in common])
+            means.append(float(pairs.mean()))
+            variances.append(float(pairs.var(ddof=1)) / len(pairs))
+        else:
+            means.append(_mean(a) - _mean(b))
+            variances.append(_variance(a) + _variance(b))
+    over_tasks = float(np.std(means, ddof=1)) / math.sqrt(len(means)) if len(means) > 1 else math.nan
+    return {
+        "difference": float(np.mean(means)),
+        "se": math.sqrt(sum(variances)) / len(means),
+        "se_tasks": None if math.isnan(over_tasks) else over_tasks,
+    }
+
+
+def _mean(rows: Mapping[int, float]) -> float:
+    return float(np.mean(list(rows.values())))
+
+
+def _variance(rows: Mapping[int, float]) -> float:
+    """Of the mean; one seed says nothing of it."""
+    return float(np.var(list(rows.values()), ddof=1)) / len(rows) if len(rows) > 1 else 0.0
 
 
 def _interval(columns: Sequence[Array], rng: np.random.Generator) -> list[float]:
@@ -87,8 +148,8 @@ def _wins(pairs: Sequence[tuple[Array, Array]], rng: np.random.Generator) -> dic
         )
         rate = rate + beats.mean()
         rows = rng.integers(0, len(ours), (_RESAMPLES, len(ours)))
-        columns = rng.integers(0, len(theirs), (_RESAMPLES, len(theirs)))
-        resampled += beats[rows[:, :, None], columns[:, None, :]].mean(axis=(1, 2))
+        others = rng.integers(0, len(theirs), (_RESAMPLES, len(theirs)))
+        resampled += beats[rows[:, :, None], others[:, None, :]].mean(axis=(1, 2))
     low, high = np.quantile(resampled / len(pairs), (0.025, 0.975))
     return {"beaten": float(rate / len(pairs)), "beaten_interval": [float(low), float(high)]}
 
@@ -107,6 +168,5 @@ def per_task(found: Regrets, index: int) -> dict[str, dict[str, float]]:
     """Mean regret by task and contender at one point."""
     tasks = sorted({task for of in found.values() for task in of})
     return {
-        task: {who: float(of[task][:, index].mean()) for who, of in found.items() if task in of}
-        for task in tasks
+        task: {who: _mean(rows[0]) for who, rows in columns(found, [task], index).items()} for task in tasks
     }

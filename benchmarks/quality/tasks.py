@@ -1,14 +1,15 @@
 """Tasks: a small built-in set of analytic ones, and any folder whose tasks.py has the same form.
 
 A folder's tasks.py gives `names(spec)` and `get_task(name)`; a task has `space` (dicts, see `Param.read`)
-and `evaluate(config)`, minimised. Its refs.json gives, by task, random_median, random_best, known_best or
-null, and long_search_best. Saved traces in its results/ (*.json.gz) count for the best known value.
+and `evaluate(config)`, minimised; it may have truth, judge and begin (see `Task`). Its refs.json gives, by
+task, random_median, random_best, known_best or null, and long_search_best. Saved traces in its results/
+(*.json.gz) count for the best known value.
 """
 
 from __future__ import annotations
 
 import gzip
-import importlib
+import importlib.util
 import json
 import math
 import random
@@ -24,13 +25,19 @@ from typing import Any
 from benchmarks.spaces import CONDITIONAL, MIXED, Config, Param, Space, draw, least, score
 
 BUILT_IN = "built-in"
+HOMES = {name: str(Path(__file__).parents[1] / name) for name in ("aside", "trainings")}  # folders of ours
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
+    """`truth` is given where evaluations are noisy, `judge` where what is reported is scored by itself."""
+
     name: str
     space: Space
     evaluate: Callable[[Config], float]
+    truth: Callable[[Config], float] | None = None
+    judge: Callable[[Config], float] | None = None
+    begin: Callable[[int], None] = lambda _: None  # a run of this seed starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,9 @@ def task(place: str, name: str) -> Task:
     if place == BUILT_IN:
         return _ANALYTIC[name]
     found = _module(place).get_task(name)
-    return Task(name, tuple(Param.read(param) for param in found.space), found.evaluate)
+    space = tuple(Param.read(param) for param in found.space)
+    more = {part: of for part in ("truth", "judge", "begin") if (of := getattr(found, part, None))}
+    return Task(name, space, found.evaluate, **more)
 
 
 def references(place: str, wanted: Sequence[str]) -> dict[str, Reference]:
@@ -93,7 +102,12 @@ def _module(place: str) -> Any:
         raise FileNotFoundError(f"{Path(place).name} has no tasks.py: --tasks takes a folder that has one")
     if place not in sys.path:
         sys.path.insert(0, place)
-    return importlib.import_module("tasks")
+    spec = importlib.util.spec_from_file_location(f"tasks_of_{Path(place).name}", Path(place) / "tasks.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"{Path(place).name}/tasks.py is no module of Python")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _analytic_reference(name: str) -> Reference:

@@ -25,7 +25,7 @@ class Traces:
         wanted = {key(job): job for job in jobs}
         found: dict[Key, dict[str, Any]] = {}
         for contender in sorted({job.contender for job in wanted.values()}):
-            path = self.folder / f"{contender}.jsonl"
+            path = self._path(contender)
             if not path.exists():
                 continue
             mine = code(contender)
@@ -43,8 +43,12 @@ class Traces:
     def add(self, run: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         line = json.dumps(run | {"code": code(run["contender"])}, separators=(",", ":"))
-        with (self.folder / f"{run['contender']}.jsonl").open("a", encoding="utf-8") as file:
+        with self._path(run["contender"]).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+    def _path(self, contender: str) -> Path:
+        """Settings are told apart within the file of their method."""
+        return self.folder / f"{contender.partition(':')[0]}.jsonl"
 
 
 def _run(line: str) -> dict[str, Any] | None:
@@ -61,6 +65,6 @@ def key(job: Job) -> Key:
 
 def code(contender: str) -> str:
     """What made a run: the peer's version; ours is a fingerprint of the code."""
-    module, _ = split(contender)
+    module, searcher = split(contender)
     print_of = getattr(module, "fingerprint", None)
-    return f"{module.version()} {print_of()}" if print_of else str(module.version())
+    return f"{module.version()} {print_of(searcher)}" if print_of else str(module.version())

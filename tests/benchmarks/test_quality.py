@@ -1,5 +1,6 @@
 """Regret, ranks and win rates are what their definitions say; saved runs are not played twice."""
 
+import gzip
 import json
 import math
 
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 from benchmarks.__main__ import main, read
 from benchmarks.quality import stats, tasks
+from benchmarks.quality.families import families
 from benchmarks.quality.runs import Job, simulate
+from benchmarks.quality.stored import stored
 from benchmarks.quality.tasks import Reference, Task
 from benchmarks.quality.traces import Traces, key
 from benchmarks.spaces import CONDITIONAL, MIXED, draw, least, score
@@ -79,6 +82,64 @@ def test_equals_share_their_rank():
     assert stats._ranks({"a": [1.0, 1.0], "b": [1.0, 2.0]}) == {"a": 1.25, "b": 1.75}
 
 
+def test_differences_pair_the_seeds_that_both_played():
+    ours, theirs = [{0: 0.1, 1: 0.3}, {0: 0.5}], [{0: 0.2, 1: 0.6}, {0: 0.4}]
+    found = stats.difference(theirs, ours)
+    assert found["difference"] == pytest.approx((0.2 - 0.1) / 2)
+    assert found["se"] == pytest.approx(math.sqrt(0.02 / 2) / 2)  # 0.1 and 0.3: variance 0.02
+    assert found["se_tasks"] == pytest.approx(0.15)  # 0.2 and -0.1
+
+
+def test_short_runs_count_as_far_as_they_go_and_families_are_of_those_who_played_them_all():
+    refs = {name: Reference(0.0, 1.0, True) for name in ("bbob-f1-d5", "syn-cond")}
+    runs = [
+        {**run(who, 0, *values), "task": task}
+        for who, task, values in (
+            ("a", "bbob-f1-d5", (1.0, 0.5)), ("a", "syn-cond", (1.0, 0.2)),
+            ("b", "bbob-f1-d5", (0.3, 0.3)), ("b", "syn-cond", (0.4,)),
+        )
+    ]  # fmt: skip
+    found = stats.regrets(refs, runs, [1, 2])
+    table = stats.table(found, [1, 2], "a")
+    assert (set(table["1"]), set(table["2"])) == ({"a", "b"}, {"a"})
+    named = families(list(refs))
+    assert named == {"conditional": ["syn-cond"], "BBOB 5-d": ["bbob-f1-d5"], "synthetic mixed": ["syn-cond"]}
+    assert set(stats.table(found, [2], "a", named["BBOB 5-d"], brief=True)["2"]) == {"a", "b"}
+
+
+def test_noisy_runs_are_judged_by_the_true_value_of_what_looked_best():
+    noisy = {**run("a", 0, 3.0, 1.0, 2.0), "truths": [0.5, 8.0, 0.1]}
+    found = stats.regrets({"t": Reference(0.0, 10.0, True)}, [noisy], [1, 2, 3])
+    assert list(found["a"]["t"][0]) == pytest.approx([0.05, 0.8, 0.8])
+
+
+def test_stored_runs_stand_beside_those_played_now(tmp_path):
+    for who in ("ax", "optuna-tpe"):
+        record = {
+            "adapter": who,
+            "runs": [{"task": "branin", "seed": 0, "values": [2.0], "ask_s": 1, "tell_s": 1}],
+        }
+        with gzip.open(tmp_path / f"{who}.json.gz", "wt") as file:
+            json.dump(record, file)
+    found = stored(tmp_path, ["branin"], ["optuna-tpe"])
+    assert [(one["contender"], one["cpu_s"]) for one in found] == [("ax (stored)", 2)]
+    shown = quality(tmp_path / "here", "--set", "branin", "--trials", "1", "--stored", str(tmp_path))
+    assert "ax (stored)" in shown["quality-built-in"]["points"]["1"]
+
+
+def test_ablation_pairs_settings_with_the_default(tmp_path):
+    options = [
+        "--tasks", "built-in", "--set", "branin", "--seeds", "2", "--trials", "14", "--jobs", "1",
+        "--without", '{"candidates": 3}', "--traces", str(tmp_path), "--results", str(tmp_path / "r"),
+        "--out", str(tmp_path / "page.md"),
+    ]  # fmt: skip
+    done = CliRunner().invoke(main, ["ablation", "tpe", *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    found = read(tmp_path / "r")["ablation-tpe"]["families"]["all tasks"]["14"]
+    assert set(found) == {"tunesmith-tpe", 'tunesmith-tpe:{"candidates":3}'}
+    assert "candidates=3" in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
 def test_better_runs_move_the_best_known_value_where_it_is_not_exact():
     refs = {"t": Reference(1.0, 10.0, False), "u": Reference(1.0, 10.0, True)}
     runs = [run("a", 0, 0.5), {**run("a", 0, 0.5), "task": "u"}]
@@ -99,10 +160,10 @@ def test_workers_hold_as_many_trials_as_they_are():
             self.pending -= 1
 
     session = Session()
-    values, _ = simulate(
+    run = simulate(
         session, Task("t", (), lambda _: 1.0), Job(contender="", task="t", seed=0, trials=9, workers=4)
     )
-    assert (len(values), session.most, session.pending) == (9, 4, 0)
+    assert (len(run.values), session.most, session.pending) == (9, 4, 0)
 
 
 def test_traces_of_other_code_are_not_reused(tmp_path):

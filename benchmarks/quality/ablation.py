@@ -1,0 +1,97 @@
+"""`python -m benchmarks ablation gp --without '{"warp": false}'`: what each ingredient is worth."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.quality import stats, tasks
+from benchmarks.quality.command import finish, head, installed, options, played, resolve
+from benchmarks.quality.families import families
+from benchmarks.quality.runs import Job
+from benchmarks.quality.traces import Traces
+
+POINTS = (25, 50, 100)
+
+
+@click.command("ablation")
+@click.argument("method")
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="SETTINGS",
+    help='Settings that differ from the default, as JSON: {"warp": false}; may be repeated. Without it, '
+    "every setting of the method that is true is set to false.",
+)
+@click.option("--tasks", "place", default="aside", show_default=True, metavar="FOLDER")
+@click.option("--set", "wanted", default="dev", show_default=True)
+@click.option("--trials", default=100, show_default=True)
+@options
+def ablation(
+    method: str,
+    without: Sequence[str],
+    place: str,
+    wanted: str,
+    trials: int,
+    seeds: int,
+    jobs: int,
+    pythons: Sequence[str],
+    traces: Path,
+    results: Path,
+    out: Path,
+) -> None:
+    """A searcher with settings other than its own, paired over tasks and seeds."""
+    place, base = resolve(place), f"tunesmith-{method}"
+    found, known = installed(base, pythons)
+    if not known:
+        raise click.ClickException(f"{method!r} is no searcher of this version")
+    variants = {
+        f"{base}:{json.dumps(settings, separators=(',', ':'))}": _said(settings)
+        for settings in ([json.loads(text) for text in without] or _switches(method))
+    }
+    for who in variants:  # a setting that there is not is said before an hour of runs
+        found.found["tunesmith"].method(who.removeprefix("tunesmith-"))
+    names = tasks.names(place, wanted)
+    plan = [
+        Job(contender=who, task=task, seed=seed, trials=trials)
+        for seed in range(seeds)
+        for task in names
+        for who in (base, *variants)
+    ]
+    begun = time.perf_counter()
+    failures = played(place, plan, Traces(traces), jobs)
+    runs = list(Traces(traces).read(plan).values())
+    refs = stats.best_known(tasks.references(place, names), runs)
+    points = [n for n in POINTS if n <= trials] or [trials]
+    regrets = stats.regrets(refs, runs, points)
+    record: dict[str, Any] = {
+        **head(f"ablation-{method}", found, begun, failures, trials >= POINTS[-1]),
+        "method": method,
+        "base": base,
+        "seeds": seeds,
+        "trials": trials,
+        "tasks": names,
+        "variants": variants,
+        "families": {
+            name: stats.table(regrets, points, base, of, brief=True)
+            for name, of in {"all tasks": names, **families(names)}.items()
+        },
+    }
+    finish(record, results, out)
+
+
+def _switches(method: str) -> list[dict[str, Any]]:
+    """Every setting that is on, off."""
+    from tunesmith import presets
+
+    settings = presets.record(presets.searcher(method))["settings"]
+    return [{name: False} for name, value in settings.items() if value is True]
+
+
+def _said(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in settings.items())
