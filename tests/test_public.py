@@ -42,6 +42,7 @@ NAMES = [
     "NoTrial",
     "ObjectiveError",
     "Plateau",
+    "PolicySearcher",
     "Prior",
     "Problem",
     "Progress",

@@ -46,6 +46,7 @@ _HOME = {
     "NoTrial": "errors",
     "ObjectiveError": "errors",
     "Plateau": "kernel.stop",
+    "PolicySearcher": "search.policy",
     "Prior": "space",
     "Problem": "record.problem",
     "Progress": "terminal.progress",

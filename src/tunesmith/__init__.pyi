@@ -57,6 +57,7 @@ from tunesmith.search.combine import FixedSearcher as FixedSearcher
 from tunesmith.search.gradient import GradientSearcher as GradientSearcher
 from tunesmith.search.grid import GridSearcher as GridSearcher
 from tunesmith.search.manual import ManualSearcher as ManualSearcher
+from tunesmith.search.policy import PolicySearcher as PolicySearcher
 from tunesmith.search.qmc import QMCSearcher as QMCSearcher
 from tunesmith.search.random import RandomSearcher as RandomSearcher
 from tunesmith.search.tpe import TPESearcher as TPESearcher

@@ -23,6 +23,7 @@ SEARCHERS: Mapping[str, str] = {
     "random": "tunesmith.search.random:RandomSearcher",
     "qmc": "tunesmith.search.qmc:QMCSearcher",
     "tpe": "tunesmith.search.tpe:TPESearcher",
+    "policy": "tunesmith.search.policy:PolicySearcher",
     "gradient": "tunesmith.search.gradient:GradientSearcher",
 }
 SCHEDULERS: Mapping[str, str] = {

@@ -5,6 +5,7 @@ from tunesmith.search.combine import ChainSearcher
 from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
+from tunesmith.search.policy import PolicySearcher
 from tunesmith.search.qmc import QMCSearcher
 from tunesmith.search.random import RandomSearcher
 from tunesmith.search.tpe import TPESearcher
@@ -59,3 +60,8 @@ class TestChainOfGrids(SearcherLaws):
 
 class TestChainThatDoesNotLearn(SearcherLaws):
     searcher = ChainSearcher((RandomSearcher(), ManualSearcher()), (7,))
+
+
+class TestPolicy(SearcherLaws):
+    searcher = PolicySearcher(window=8, every=4)
+    n_trials = 16

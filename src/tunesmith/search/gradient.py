@@ -36,6 +36,7 @@ _SHORTER = (1.0, 0.5, 0.2, 0.05)  # shares of a step, when constraints forbid it
 _TWICE = 0.3  # chance that a hop changes one more parameter
 _JUMP = 0.2  # standard deviation of a hop of an ordered parameter, as a share of its range
 _DRAWS = 16
+_STEEPEST = 1e70  # so that products of slopes are finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class Lanes:
         """With one more observation; `loss` is infinite for what is no result."""
         lanes = dict(self.open)
         sloped = np.isfinite(slopes)
+        slopes = np.clip(slopes, -_STEEPEST, _STEEPEST)
         known = bool(sloped.any())
         number = lane_of(trial)
         lane = lanes.get(number)
