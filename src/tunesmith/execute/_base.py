@@ -29,6 +29,7 @@ class Executor(ABC):
     """
 
     slots: int
+    apart: bool = False  # whether trials run elsewhere, so that the driver's thread is free between messages
 
     @abstractmethod
     def submit(self, assignment: Assignment) -> None:

@@ -42,6 +42,8 @@ class ProcessExecutor(Executor):
     Raises ObjectiveError at once when `factory` cannot be pickled, and from `wait` when none can load it.
     """
 
+    apart = True
+
     def __init__(
         self,
         factory: RunFactory,

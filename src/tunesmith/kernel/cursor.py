@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import threading
 import time
 import warnings
-from collections.abc import Container, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from tunesmith.errors import Conflict, LeaseLost
 from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.ahead import Ahead
 from tunesmith.kernel.lease import keep_renewed
-from tunesmith.kernel.plan import UNUSED, Opening, opening_batch, openings, unused
+from tunesmith.kernel.plan import UNUSED, Opening, opening_batch, openings, question, unused
 from tunesmith.kernel.trial import Context
 from tunesmith.record.assignment import CONTINUE, Assignment, Decision, Kind, Message
 from tunesmith.record.event import (
@@ -31,11 +29,10 @@ from tunesmith.record.event import (
     Released,
     Reported,
     Suggested,
-    singles,
 )  # fmt: skip
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
-from tunesmith.record.trial import FAILED, PAUSED, RUNNING, STOPPED, WAITING, Trial
+from tunesmith.record.trial import FAILED, PAUSED, STOPPED, WAITING, Trial
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.domain import Domain
@@ -73,6 +70,8 @@ class Cursor:
         self.opening: tuple[int, Sequence[Opening | CreatedBatch]] | None = None  # by which thread, and what
         self._prepared: tuple[tuple[int, int, int | None], list[Opening]] | None = None
         self._rehearsed: tuple[int, int, int | None] | None = None
+        self._prepared_for: Any = None  # the state of the searcher that has prepared last
+        self._flaw: str | None = None  # why nothing is prepared any more
         self._torn = False  # whether a fold was begun and not finished
         self._pid = os.getpid()
         self._looked = -math.inf  # when trials of lost workers were last looked for
@@ -154,6 +153,13 @@ class Cursor:
                     return events
 
     def _openings(self, count: int, limit: int | None) -> list[Opening]:
+        if self._flaw:
+            flaw, self._flaw = self._flaw, ""
+            warnings.warn(
+                f"the searcher could not prepare its next proposal ({flaw}): it goes on without, and asks "
+                "take longer",
+                stacklevel=2,
+            )
         prepared, self._prepared = self._prepared, None
         if prepared is not None and prepared[0] == (self.fold.ledger.position, count, limit):
             at = time.time()
@@ -161,16 +167,32 @@ class Cursor:
         return openings(self.fold, self.spec.seed, self.worker, time.time(), count, limit, self._ahead)
 
     def prepare(self, limit: int | None) -> None:
-        """Propose the next trial while there is nothing else to do; `open_trials` takes it at this position.
+        """Make ready for the next proposal while there is nothing else to do.
 
-        What is told meanwhile makes it another proposal, which is asked for then; but what asking needs for
-        the first time (modules, tables, encoded rows) is there.
+        A searcher that says so prepares by itself, once for each of its states. Any other is asked now;
+        `open_trials` takes that at this position. What is told meanwhile makes it another proposal, which is
+        asked for then; but what asking needs for the first time (modules, tables, encoded rows) is there.
         """
         with self.lock:
-            basis = (self.fold.ledger.position, 1, limit)
-            if self._rehearsed != basis and not self._torn:
+            fold = self.fold
+            if self._torn or (limit is not None and len(fold.ledger.trials.rows) >= limit):
+                return
+            if self.searcher.prepares:
+                if self._prepared_for is not fold.search_state and self._flaw is None:
+                    self._prepared_for = fold.search_state
+                    self._prepare()
+                return
+            basis = (fold.ledger.position, 1, limit)
+            if self._rehearsed != basis:
                 self._rehearsed = basis
                 self._prepared = (basis, self._openings(1, limit))
+
+    def _prepare(self) -> None:
+        try:
+            self.searcher.prepare(self.fold.search_state, question(self.fold, self.spec.seed))
+        except Exception as error:  # noqa: BLE001  (it is not needed: asking says what is wrong, if anything is)
+            self._flaw = f"{type(error).__name__}: {error}"
+            self._torn = True  # whatever it left half done goes with the fold
 
     def _look_after_others(self) -> None:
         """Before anything is claimed: whose process this is, and whether workers are lost."""
@@ -330,36 +352,6 @@ class Cursor:
 
 _NOTHING: dict[str, Any] = {}
 _PAGE = 5_000  # events read and folded at once: a long log never lies in memory as objects
-
-
-def unheld(cursor: Cursor, held: Container[int]) -> list[tuple[int, int]]:
-    """The claims that this thread has made last, that the log says it holds, and that are not `held`."""
-    if cursor.opening is None or cursor.opening[0] != threading.get_ident():
-        return []
-    trials = cursor.read().trials
-    found = []
-    for event in cursor.opening[1]:
-        for number in range(event.number, event.number + getattr(event, "size", 1)):
-            if number in held or number >= len(trials):
-                continue
-            trial = trials[number]
-            mine = (trial.state, trial.attempt, trial.worker) == (RUNNING, event.attempt, cursor.worker)
-            found.extend([(number, event.attempt)] if mine else [])
-    return found
-
-
-def end_all(cursor: Cursor, events: Sequence[Event]) -> None:
-    """Write how many attempts ended, in one go; what no longer holds its trial is passed over."""
-    with cursor.lock:
-        try:
-            cursor.append(events)
-        except LeaseLost:
-            for single in chain.from_iterable(map(singles, events)):
-                with contextlib.suppress(LeaseLost, Conflict):
-                    cursor.append([single])
-        for event in events:
-            for number in range(event.number, event.number + getattr(event, "size", 1)):
-                cursor._claims.pop(number, None)
 
 
 def _first_new(events: Sequence[Opening | CreatedBatch]) -> int | None:

@@ -9,7 +9,8 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from tunesmith.errors import ObjectiveError, StudyAborted
 from tunesmith.kernel.callback import Callback
-from tunesmith.kernel.cursor import Cursor, end_all, unheld
+from tunesmith.kernel.claims import end_all, unheld
+from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.stop import Progress, StopRule
 from tunesmith.kernel.study import Study
 from tunesmith.record.assignment import Message

@@ -13,6 +13,7 @@ from tunesmith.execute._base import Executor
 from tunesmith.execute.serial import SerialExecutor
 from tunesmith.kernel.callback import AnyCallback, Callback, as_callback
 from tunesmith.kernel.loop import POLL, Loop
+from tunesmith.kernel.meanwhile import Meanwhile
 from tunesmith.kernel.stop import StopRule, Timeout
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.vectorized import BatchLoop, check_arrays
@@ -65,7 +66,13 @@ def run(
             grace = getattr(objective, "ends_programs_in", None)
             executor = _executor(factory, workers, trial_timeout, grace)
             stack.callback(executor.close)
-            loop = TrialLoop(*common, slots=executor.slots, executor=executor, retries=retries)
+            meanwhile = None
+            if study.cursor.searcher.prepares:
+                meanwhile = Meanwhile(study.cursor, limit, executor.apart)
+                stack.callback(meanwhile.close)
+            loop = TrialLoop(
+                *common, slots=executor.slots, executor=executor, retries=retries, meanwhile=meanwhile
+            )
         if n_trials is not None and (recorded is None or n_trials > recorded):
             study.extend(n_trials)  # the record only grows: a smaller total is for this run alone
         loop.go()
@@ -128,6 +135,7 @@ class TrialLoop(Loop):
 
     executor: Executor
     retries: int
+    meanwhile: Meanwhile | None = None
     busy: dict[int, Assignment] = field(default_factory=dict)
 
     def _loop(self) -> None:
@@ -138,9 +146,7 @@ class TrialLoop(Loop):
                     if self.reason is None and self.raising is None and self.cursor.put_back():
                         continue  # another driver died while we were at work: take its trials over
                     break
-                self.executor.wait(POLL, self._answer)
-                if len(self.busy) == self.slots:  # all are at work, and nothing has ended for a moment
-                    self.cursor.prepare(self.limit)
+                self._wait()
                 self._look()
                 if self.on_waiting:
                     self._poll()
@@ -150,6 +156,22 @@ class TrialLoop(Loop):
                 self._abandon("the run failed")
                 self._drop_unheld((), "the run failed")
                 raise
+
+    def _wait(self) -> None:
+        """Take in what trials say, until one has ended or a moment has passed; prepare beside them."""
+        meanwhile = self.meanwhile
+        if meanwhile is None:
+            self.executor.wait(POLL, self._answer)
+            if len(self.busy) == self.slots:  # all are at work, and nothing has ended for a moment
+                self.cursor.prepare(self.limit)
+            return
+        if meanwhile.apart and meanwhile.pays and len(self.busy) == self.slots:
+            self.executor.wait(0.0, self._answer)  # who has ended by now goes first
+            if len(self.busy) < self.slots:
+                return
+            meanwhile.prepare()
+        with meanwhile:
+            self.executor.wait(POLL, self._answer)
 
     def _fill(self) -> None:
         """Give every free slot a trial, unless the run is to end."""

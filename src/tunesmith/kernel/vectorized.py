@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import ObjectiveError, SettingError
-from tunesmith.kernel.cursor import end_all
+from tunesmith.kernel.claims import end_all
 from tunesmith.kernel.loop import Loop
 from tunesmith.kernel.measure import flaw
 from tunesmith.record.assignment import Kind, Message

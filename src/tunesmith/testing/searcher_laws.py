@@ -70,6 +70,8 @@ def check_fold(simulation: Simulation, full: int = 6) -> None:
     for position in sorted(wanted):
         walker.advance(events[done:position])
         done = position
+        if walker.searcher.prepares:
+            walker.searcher.prepare(walker.search_state, next_ask(walker, seed))
         answer = answer_of(walker.searcher, walker.search_state, next_ask(walker, seed))
         assert answer == wanted[position], f"rebuilt from JSON, another proposal at position {position}"
     for position in _spread(sorted(wanted), full):
