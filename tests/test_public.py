@@ -27,6 +27,7 @@ NAMES = [
     "Fidelity",
     "FixedSearcher",
     "Float",
+    "ForestSearcher",
     "GradientSearcher",
     "GridSearcher",
     "Handles",

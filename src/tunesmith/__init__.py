@@ -31,6 +31,7 @@ _HOME = {
     "Fidelity": "record.problem",
     "FixedSearcher": "search.combine",
     "Float": "space",
+    "ForestSearcher": "search.forest",
     "GradientSearcher": "search.gradient",
     "GridSearcher": "search.grid",
     "Handles": "search._base",

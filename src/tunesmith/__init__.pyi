@@ -54,6 +54,7 @@ from tunesmith.search._base import Searcher as Searcher
 from tunesmith.search.bandit import BanditSearcher as BanditSearcher
 from tunesmith.search.combine import ChainSearcher as ChainSearcher
 from tunesmith.search.combine import FixedSearcher as FixedSearcher
+from tunesmith.search.forest import ForestSearcher as ForestSearcher
 from tunesmith.search.gradient import GradientSearcher as GradientSearcher
 from tunesmith.search.grid import GridSearcher as GridSearcher
 from tunesmith.search.manual import ManualSearcher as ManualSearcher

@@ -24,6 +24,7 @@ SEARCHERS: Mapping[str, str] = {
     "qmc": "tunesmith.search.qmc:QMCSearcher",
     "tpe": "tunesmith.search.tpe:TPESearcher",
     "policy": "tunesmith.search.policy:PolicySearcher",
+    "forest": "tunesmith.search.forest:ForestSearcher",
     "gradient": "tunesmith.search.gradient:GradientSearcher",
 }
 SCHEDULERS: Mapping[str, str] = {

@@ -2,6 +2,7 @@
 
 from tunesmith.search.bandit import BanditSearcher
 from tunesmith.search.combine import ChainSearcher
+from tunesmith.search.forest import ForestSearcher
 from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
@@ -65,3 +66,8 @@ class TestChainThatDoesNotLearn(SearcherLaws):
 class TestPolicy(SearcherLaws):
     searcher = PolicySearcher(window=8, every=4)
     n_trials = 16
+
+
+class TestForest(SearcherLaws):
+    searcher = ForestSearcher(n_startup=4, trees=8, rounds=3, starts=3, neighbours=8, interleave=0.1)
+    n_trials = 14

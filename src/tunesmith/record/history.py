@@ -253,6 +253,11 @@ class History:
         return f"History(n={self.n}, created={self.created})"
 
 
+def earlier(history: History, n: int) -> History:
+    """The history after its first `n` observations, for models that are not fitted at every one."""
+    return History(history._columns, min(n, history.n), history.created, history.proposed)
+
+
 def pending_units(pending: tuple[Trial, ...], space: Space) -> Floats:
     """Shape (pending, dims): unit rows of trials that were proposed and have not ended."""
     rows = [unit_row(space, trial.params) for trial in pending]

@@ -59,6 +59,11 @@ class Ranking:
             self.blocks.append(self._next(history))
         return self._rank(history, self._pool(whole, history.n), count)
 
+    def ordered(self, history: History, rows: Indices) -> Indices:
+        """These rows, the current ones of their trials, best first; none that failed."""
+        self._read(history)
+        return self._rank(history, rows, len(rows))
+
     def counts(self, history: History) -> tuple[int, int]:
         """How many trials there are, and how many rows are infeasible; after `leaders`."""
         whole = history.n // _BLOCK
