@@ -15,6 +15,7 @@ NAMES = [
     "Ask",
     "Assignment",
     "BanditSearcher",
+    "CMAESSearcher",
     "Callback",
     "Categorical",
     "ChainSearcher",

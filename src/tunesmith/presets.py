@@ -26,6 +26,7 @@ SEARCHERS: Mapping[str, str] = {
     "policy": "tunesmith.search.policy:PolicySearcher",
     "forest": "tunesmith.search.forest:ForestSearcher",
     "gradient": "tunesmith.search.gradient:GradientSearcher",
+    "cmaes": "tunesmith.search.cmaes:CMAESSearcher",
 }
 SCHEDULERS: Mapping[str, str] = {
     "none": "tunesmith.schedule.none:NoScheduler",

@@ -4,6 +4,7 @@ from tunesmith.search.bandit import BanditSearcher
 from tunesmith.search.combine import ChainSearcher
 from tunesmith.search.forest import ForestSearcher
 from tunesmith.search.gradient import GradientSearcher
+from tunesmith.search.cmaes import CMAESSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.policy import PolicySearcher
@@ -71,3 +72,9 @@ class TestPolicy(SearcherLaws):
 class TestForest(SearcherLaws):
     searcher = ForestSearcher(n_startup=4, trees=8, rounds=3, starts=3, neighbours=8, interleave=0.1)
     n_trials = 14
+class TestCMAES(SearcherLaws):
+    searcher = CMAESSearcher(population=5)
+
+
+class TestNoisyCMAES(SearcherLaws):
+    searcher = CMAESSearcher(population=4, adapt_rates=True, separable=True, restarts=None)

@@ -99,7 +99,7 @@ def _size(axis: Axis) -> int:
 
 
 def _axis(domain: Domain) -> Axis:
-    edges = _edges(domain)
+    edges = cell_edges(domain)
     if edges is None or (domain.ordered and np.diff(edges).max() < _NARROW):
         if domain.prior is None:
             return Axis(Kind.CONTINUOUS)
@@ -113,7 +113,7 @@ def _axis(domain: Domain) -> Axis:
     return Axis(Kind.CELLS if domain.ordered else Kind.CATEGORIES, edges, centers, prior)
 
 
-def _edges(domain: Domain) -> Floats | None:
+def cell_edges(domain: Domain) -> Floats | None:
     """Bounds of the values' cells; None for a continuum, or for so many values that they make one."""
     count = domain.cardinality
     if count is None or count > _MOST_CELLS:
