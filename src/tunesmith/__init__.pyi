@@ -52,11 +52,11 @@ from tunesmith.search._base import HistorySearcher as HistorySearcher
 from tunesmith.search._base import Proposal as Proposal
 from tunesmith.search._base import Searcher as Searcher
 from tunesmith.search.bandit import BanditSearcher as BanditSearcher
+from tunesmith.search.cmaes import CMAESSearcher as CMAESSearcher
 from tunesmith.search.combine import ChainSearcher as ChainSearcher
 from tunesmith.search.combine import FixedSearcher as FixedSearcher
 from tunesmith.search.forest import ForestSearcher as ForestSearcher
 from tunesmith.search.gradient import GradientSearcher as GradientSearcher
-from tunesmith.search.cmaes import CMAESSearcher as CMAESSearcher
 from tunesmith.search.grid import GridSearcher as GridSearcher
 from tunesmith.search.manual import ManualSearcher as ManualSearcher
 from tunesmith.search.policy import PolicySearcher as PolicySearcher

@@ -1,10 +1,10 @@
 """One line a method: the laws ship in `tunesmith.testing`."""
 
 from tunesmith.search.bandit import BanditSearcher
+from tunesmith.search.cmaes import CMAESSearcher
 from tunesmith.search.combine import ChainSearcher
 from tunesmith.search.forest import ForestSearcher
 from tunesmith.search.gradient import GradientSearcher
-from tunesmith.search.cmaes import CMAESSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.policy import PolicySearcher

@@ -70,8 +70,13 @@ class Mixed:
     def hidden(self, row: list[float], latent: Floats) -> list[float]:
         """The entries of the latent vector that the row's configuration does not tell."""
         active = layout_of(self.space).active(np.array([row]))
-        lost = self.cells if active is None else self.cells | ~active[0, self.numbers]
+        kept = np.array(row)[self.numbers]
+        lost = self._lost(kept) if active is None else self._lost(kept) | ~active[0, self.numbers]
         found: list[float] = latent[lost].tolist()
+        return found
+
+    def _lost(self, row: Floats) -> Bools:
+        found: Bools = self.cells | (row <= 0.0) | (row >= 1.0)
         return found
 
     def latent(self, rows: Floats, hidden: Sequence[list[float] | None], default: Floats) -> Floats:
@@ -83,7 +88,7 @@ class Mixed:
         vectors = rows[:, self.numbers]
         for i, kept in enumerate(hidden):
             there = ~np.isnan(vectors[i])
-            lost = self.cells | ~there
+            lost = self._lost(vectors[i]) | ~there
             if kept is not None and len(kept) == np.count_nonzero(lost):
                 vectors[i, lost] = kept
             else:

@@ -9,7 +9,7 @@ PPSN X (separable form).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +38,7 @@ Indices = NDArray[np.intp]
 _SEPARABLE = 200  # dims from which on the separable form is used
 _SHARE = 0.1  # gamma of warm starts: which share of trials is promising
 _UNIFORM = 12.0**-0.5  # standard deviation of a number in [0, 1]
+_DELAYED = 0.5  # a generation is at least this share of the trials that run
 _PATIENCE = 10  # populations after which one is used that has too few trials with a loss
 
 
@@ -70,10 +71,10 @@ class CMAESSearcher(Searcher[CMAState]):
     take no longer than an ask of a model; and for many workers, for trials may come back in any order. It
     starts at the defaults or the middle. Whole numbers keep a margin, so that none is frozen, and categories
     follow their natural gradient (CatCMA with margin). Inactive parameters stay as drawn and do not move
-    the mean. Values outside of the range are put on its edge. Failed trials rank last, infeasible ones by
-    violation. Trials of others (enqueued, imported, of another searcher) seed mean and covariance when there
-    are enough before it starts, and are injected into the population later. When a run has converged, the
-    next one starts elsewhere.
+    the mean. What is drawn outside of the range is tried on its edge. Failed trials rank last, infeasible
+    ones by violation. Trials of others (enqueued, imported, of another searcher) seed mean and covariance
+    when there are enough before it starts, and are injected into the population later. When a run has
+    converged, the next one starts elsewhere.
 
     O(dims^2) an ask, whatever the number of trials; once in a population a decomposition, O(dims^3). From 200
     numbers on only their variances are adapted (O(dims)).
@@ -134,7 +135,9 @@ class CMAESSearcher(Searcher[CMAState]):
             most = run.plan.size // 2
             return state._replace(guests=(*state.guests, row)[-most:])
         state = state._replace(own=(*state.own, row))
-        return self._advanced(state, run) if len(state.own) >= run.plan.size else state
+        running = history.created - history.n
+        enough = max(run.plan.size, int(_DELAYED * running))
+        return self._advanced(state, run) if len(state.own) >= enough else state
 
     def ask(self, state: CMAState, ask: Ask) -> Proposal:
         if not ask.space.dims:
@@ -186,10 +189,10 @@ class CMAESSearcher(Searcher[CMAState]):
 
     def _advanced(self, state: CMAState, run: _Run) -> CMAState:
         """The next generation, when enough of this one's trials have a loss."""
-        history, size = state.history, run.plan.size
+        history, size = state.history, len(state.own)
         own = np.array(state.own)
         failed = np.isnan(history.losses[own, 0])
-        if np.count_nonzero(~failed) < size // 2 and len(own) < _PATIENCE * size:
+        if np.count_nonzero(~failed) < size // 2 and len(own) < _PATIENCE * run.plan.size:
             return state
         pool = np.concatenate([own, np.array(state.guests, dtype=np.intp)])
         order = _order(history, pool)
@@ -203,7 +206,7 @@ class CMAESSearcher(Searcher[CMAState]):
     def _evolved(self, run: _Run, mixed: Mixed, batch: _Batch) -> _Run:
         plan, evolution, pace = run.plan.spent(len(batch.own)), run.evolution, run.pace
         dims = len(mixed.numbers)
-        table = rates(max(dims, 1), plan.size, self._separable(dims))
+        table = rates(max(dims, 1), len(batch.own), self._separable(dims))
         good = table.weights[: table.parents]
         categories = run.categories.update(batch.codes[: len(good)], good)
         bests = run.bests
@@ -211,7 +214,7 @@ class CMAESSearcher(Searcher[CMAState]):
             after = update(evolution, table, batch.latent, batch.own, batch.known)
             if pace is not None:
                 after, pace = paced(evolution, after, pace)
-            evolution = with_margin(after, mixed.discrete, mixed.edges, 1.0 / (dims * plan.size))
+            evolution = with_margin(_boxed(after), mixed.discrete, mixed.edges, 1.0 / (dims * plan.size))
             bests = (*bests, batch.best)[-window(evolution, plan.size) :]
         following = _Run(evolution, categories, plan, pace, run.generation + 1, bests)
         if evolution is None or not ended(evolution, plan.size, bests):
@@ -275,6 +278,13 @@ def _sampled(evolution: Evolution | None, rng: np.random.Generator) -> Floats:
         return np.empty(0)
     found: Floats = evolution.at(rng.standard_normal((1, evolution.dims)))[0]
     return found
+
+
+def _boxed(evolution: Evolution) -> Evolution:
+    """With the mean in the range, and no coordinate wider than a uniform one: beyond lies nothing new."""
+    widest = float((evolution.spread() * evolution.affine).max())
+    mean = np.minimum(np.maximum(evolution.mean, 0.0), 1.0)
+    return replace(evolution, mean=mean, step=evolution.step * min(1.0, _UNIFORM / widest))
 
 
 def _scales(mixed: Mixed) -> Floats:
