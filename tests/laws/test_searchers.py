@@ -72,6 +72,8 @@ class TestPolicy(SearcherLaws):
 class TestForest(SearcherLaws):
     searcher = ForestSearcher(n_startup=4, trees=8, rounds=3, starts=3, neighbours=8, interleave=0.1)
     n_trials = 14
+
+
 class TestCMAES(SearcherLaws):
     searcher = CMAESSearcher(population=5)
 
