@@ -17,6 +17,7 @@ from benchmarks.machine import machine
 from benchmarks.page import page
 from benchmarks.quality.ablation import ablation
 from benchmarks.quality.command import quality
+from benchmarks.quality.trainings import trainings
 
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -68,6 +69,7 @@ def write_page(results: Path, out: Path) -> None:
 
 main.add_command(quality)
 main.add_command(ablation)
+main.add_command(trainings)
 
 
 def measured(name: str, profile: Profile, installed: Peers) -> dict[str, Any]:

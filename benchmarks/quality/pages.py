@@ -125,14 +125,14 @@ def _trainings(record: Record) -> str:
     ]
     rows = [
         (
-            who, f"{of['mean']:.4f}", f"{of['observed']:.4f}", plus_minus(of),
+            who, f"{of['mean']:.4f}", f"{of['observed']:.4f}", plus_minus(of), f"{of['rank']:.2f}",
             *(f"{value:.4f}" for value in of["tasks"].values()), str(of["seeds"]), f"{of['cpu_ms']:.3g}",
         )
         for who, of in sorted(record["scores"].items(), key=lambda pair: pair[1]["mean"])
     ]  # fmt: skip
     title = (
-        "", "reported", "best observed", f"difference from {record['base']}", *record["tasks"], "seeds",
-        "CPU ms a trial",
+        "", "reported", "best observed", f"difference from {record['base']}", "rank", *record["tasks"],
+        "seeds", "CPU ms a trial",
     )  # fmt: skip
     parts.append(grid(title, rows))
     parts.extend(f"- failed: {line}" for line in record["failures"])
