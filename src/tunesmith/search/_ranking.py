@@ -62,9 +62,6 @@ class Ranking:
     def ordered(self, history: History, rows: Indices) -> Indices:
         """These rows, the current ones of their trials, best first; none that failed."""
         self._read(history)
-
-    def order(self, history: History, rows: Indices) -> Indices:
-        """The rows from best to worst by the rule of `leaders`, without those that failed."""
         return self._rank(history, rows, len(rows))
 
     def counts(self, history: History) -> tuple[int, int]:

@@ -270,7 +270,7 @@ def _generation(trial: Trial) -> int | None:
 
 
 def _order(history: History, rows: Indices) -> Indices:
-    return ranking_of(history, 0).order(history, rows)
+    return ranking_of(history, 0).ordered(history, rows)
 
 
 def _sampled(evolution: Evolution | None, rng: np.random.Generator) -> Floats:
