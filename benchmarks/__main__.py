@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from benchmarks import elsewhere
 from benchmarks.adapters import MODULES, Peers, peers
 from benchmarks.cases import CASES
 from benchmarks.harness import PROFILES, ROOT, SCHEMA, Profile
@@ -33,12 +34,19 @@ def main() -> None:
 @click.option("--quick", "profile", flag_value="quick", help="Small sizes, one run of each, two minutes.")
 @click.option("--tiny", "profile", flag_value="tiny", help="That it runs at all; figures mean nothing.")
 @click.option("--peers", "wanted", default=",".join(MODULES), show_default=True, help="Who is compared.")
+@click.option("--python", "pythons", multiple=True, metavar="NAME=PATH", help="A peer's own interpreter.")
 @click.option("--results", type=click.Path(path_type=Path), help="Where results go; a quick run keeps none.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where the page goes.")
 def run_cases(
-    only: tuple[str, ...], profile: str | None, wanted: str, results: Path | None, out: Path | None
+    only: tuple[str, ...],
+    profile: str | None,
+    wanted: str,
+    pythons: tuple[str, ...],
+    results: Path | None,
+    out: Path | None,
 ) -> None:
     """Time, memory and stores, beside the peers."""
+    elsewhere.add(pythons)
     chosen = PROFILES[profile or "full"]
     installed = peers(wanted.split(","))
     if "tunesmith" not in installed.found:

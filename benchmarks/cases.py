@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from benchmarks import model_cases
 from benchmarks.adapters import Peers
 from benchmarks.harness import Cell, OverLimit, Profile, in_turn, run, say
 from benchmarks.spaces import SPACES
@@ -282,6 +283,39 @@ _CASES = (
         views=(View(title="Time of an ask and tell", key="wall", unit="ms", scale=1e3),),
         note="Medians, by the wall clock, of up to 200 asks a run; each trial is told before the next ask. "
         "At 100,000 in the mixed and the conditional space, only Tunesmith was run.",
+    ),
+    Case(
+        name="ask-models",
+        title="Models: one ask with n trials told",
+        run=model_cases.models,
+        views=(
+            View(title="CPU time of an ask and tell, median", key="cpu", unit="ms", scale=1e3),
+            View(title="CPU time of an ask and tell, mean", key="mean", unit="ms", scale=1e3),
+        ),
+        note="10 floats, one thread. SMAC fits once in several asks, so its mean is what counts; peers in an "
+        "interpreter of their own are measured there.",
+    ),
+    Case(
+        name="ask-populations",
+        title="Populations and policies: one ask after n trials of their own",
+        run=model_cases.populations,
+        views=(View(title="CPU time of an ask and tell, mean", key="mean", unit="ms", scale=1e3),),
+        note="10 floats, one thread.",
+    ),
+    Case(
+        name="ask-hidden",
+        title="What is seen of an ask while trials of 0.2 s run",
+        run=model_cases.hidden,
+        views=(
+            View(
+                title="From the end of a trial to the start of the next, median",
+                key="wall",
+                unit="ms",
+                scale=1e3,
+            ),
+            View(title="The same, the longest", key="worst", unit="ms", scale=1e3),
+        ),
+        note="`study.optimize` in one process, n trials told before, an objective that sleeps; wall clock.",
     ),
     Case(
         name="batch",

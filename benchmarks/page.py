@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.bars import Results, Row, bars, figure
+from benchmarks.bars import Bar, Results, Row, bars, figure
 from benchmarks.cases import CASES, View
 from benchmarks.harness import Cell
 from benchmarks.quality.pages import section
+from benchmarks.search_bars import search_bars
 
 _HEAD = """# Benchmarks
 
@@ -32,15 +33,19 @@ _MARKS = {True: "met", False: "**missed**", None: ""}
 def page(results: Results) -> str:
     """The whole page."""
     parts = [_HEAD, _verdict(results), _setting(results), "## Bars\n"]
-    parts.extend(f"### {bar.title}\n\n{_rows(bar.rows(results))}" for bar in bars())
+    parts.extend(f"### {bar.title}\n\n{_rows(bar.rows(results))}" for bar in _bars())
     parts.append("## All figures\n")
     parts.extend(_case(name, results[name]) for name in CASES if name in results)
     parts.extend(section(record) for name, record in results.items() if name not in CASES)
     return "\n".join(parts)
 
 
+def _bars() -> Sequence[Bar]:
+    return (*bars(), *search_bars())
+
+
 def _verdict(results: Results) -> str:
-    judged = [(bar, row) for bar in bars() for row in bar.rows(results) if row.bar]
+    judged = [(bar, row) for bar in _bars() for row in bar.rows(results) if row.bar]
     met = [row for _, row in judged if row.met]
     missed = [f"{bar.title}: {_short(row)}" for bar, row in judged if row.met is False]
     unjudged = [f"{bar.title}: {_short(row)}" for bar, row in judged if row.met is None]
