@@ -18,7 +18,7 @@ FLOORS = [
     ["presets"],
     ["agreement", "terminal"],
     ["api"],
-    ["sklearn", "integrations", "launch", "plots", "testing"],
+    ["sklearn", "gradients", "integrations", "launch", "plots", "testing"],
     ["cli", "dashboard", "automl"],
     ["__main__"],
 ]

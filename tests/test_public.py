@@ -82,6 +82,7 @@ NAMES = [
     "copy_study",
     "create_study",
     "delete_study",
+    "gradients",
     "list_studies",
     "load_study",
     "report",
@@ -105,6 +106,8 @@ def test_the_stub_equals_the_table():
                 assert alias.asname == alias.name
                 found[alias.name] = node.module.removeprefix("tunesmith.")
     assert found.pop("__version__") == "_version"
+    for name in ts._MODULES:
+        assert found.pop(name) == "tunesmith"
     assert found == ts._HOME
 
 

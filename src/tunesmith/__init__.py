@@ -93,10 +93,14 @@ _HOME = {
     "tune": "api",
 }
 
-__all__ = sorted([*_HOME, "__version__"])  # pyright: ignore[reportUnsupportedDunderAll]
+_MODULES = ("gradients",)
+
+__all__ = sorted([*_HOME, *_MODULES, "__version__"])  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"tunesmith.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'tunesmith' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"tunesmith.{_HOME[name]}"), name)

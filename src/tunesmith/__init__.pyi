@@ -1,3 +1,4 @@
+from tunesmith import gradients as gradients
 from tunesmith._script import report as report
 from tunesmith._script import should_stop as should_stop
 from tunesmith._script import trial_params as trial_params

@@ -1,5 +1,6 @@
 """What the pages say is so: code runs and prints what is written under it, links lead somewhere."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from pages import ROOT, agrees, blocks, pages, run
 
 _CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+_NEEDS = {"gradients.md": "torch"}  # extras that are large, by page
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -16,6 +18,8 @@ _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 def test_every_block_runs_and_prints_what_is_written_under_it(page: Path, tmp_path: Path) -> None:
     if not blocks(page):
         pytest.skip("no code on this page")
+    if page.name in _NEEDS and importlib.util.find_spec(_NEEDS[page.name]) is None:
+        pytest.skip(f"{_NEEDS[page.name]} is not installed")
     for block, printed in run(page, tmp_path):
         if block.prints is not None:
             assert agrees(block.prints, printed), (
