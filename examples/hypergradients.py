@@ -23,10 +23,12 @@ spent = 0  # gradients of the training loss
 
 def train_loss(weights, hyper):
     penalty = torch.stack([hyper[name] for name in space])
-    return loss(features[train] @ weights[1:] + weights[0], labels[train]) + (penalty * weights[1:] ** 2).sum()
+    return (
+        loss(features[train] @ weights[1:] + weights[0], labels[train]) + (penalty * weights[1:] ** 2).sum()
+    )
 
 
-def val_loss(weights, hyper):
+def val_loss(weights, hyper):  # noqa: ARG001
     return loss(features[validation] @ weights[1:] + weights[0], labels[validation])
 
 
@@ -71,4 +73,6 @@ if __name__ == "__main__":
         other.tell(trial, plain(trial))
     print(f"validation loss at the middle of the space: {study.trials[0].value:.4f}")
     print(f"along the hypergradient: {study.best_value:.4f} after {len(study.trials)} trials")
-    print(f"by values alone:         {other.best_value:.4f} after {len(other.trials)} trials of the same cost")
+    print(
+        f"by values alone:         {other.best_value:.4f} after {len(other.trials)} trials of the same cost"
+    )

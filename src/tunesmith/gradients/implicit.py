@@ -1,7 +1,8 @@
 """Hypergradients by the implicit function theorem.
 
-Bengio (2000), Neural Computation 12; Pedregosa (2016), ICML (conjugate gradient, inexact solutions); Lorraine,
-Vicol and Duvenaud (2020), AISTATS (Neumann series). At weights w* that minimise the training loss T,
+Bengio (2000), Neural Computation 12; Pedregosa (2016), ICML (conjugate gradient, inexact solutions);
+Lorraine, Vicol and Duvenaud (2020), AISTATS (Neumann series). At weights w* that minimise the training
+loss T,
 d V / d h = dV/dh - (d²T / dh dw) (d²T / dw²)^-1 dV/dw.
 """
 
@@ -25,7 +26,6 @@ from tunesmith.gradients.tensors import (
     scalar,
     slopes,
     torch_module,
-    unflat,
 )
 
 Product = Callable[[Any], Any]
@@ -52,8 +52,8 @@ def implicit(
     float64 it agrees with finite differences to many digits; the weights' own error adds to it.
 
     Args:
-        train_loss, val_loss: functions of (params, hyper) to a scalar tensor; `hyper` has its floats as scalar
-            tensors, and all else as it was given.
+        train_loss, val_loss: functions of (params, hyper) to a scalar tensor; `hyper` has its floats as
+            scalar tensors, and all else as it was given.
         params: the trained weights: a tensor, or a list or dict of tensors.
         hyper: hyperparameters by name, such as `trial.params`; the gradient is by floats and float tensors.
         solver: "cg", conjugate gradient, for losses that are convex at the weights; or "neumann", a series
@@ -95,7 +95,9 @@ def implicit(
 
     solved = _SOLVERS[solver](product, right, tolerance, most)
     mixed = _transposed(slope, by, solved.vector)
-    check_entering(names, [bool((d != 0).any() or (m != 0).any()) for d, m in zip(direct, mixed, strict=True)])
+    check_entering(
+        names, [bool((d != 0).any() or (m != 0).any()) for d, m in zip(direct, mixed, strict=True)]
+    )
     return Hypergradient(
         float(value.detach()),
         numbers(names, [d - m for d, m in zip(direct, mixed, strict=True)]),
@@ -188,9 +190,12 @@ def _relative(residual: Any, right: Any) -> float:
 
 def _short(what: str, residual: float, tolerance: float, most: int) -> NotConverged:
     return NotConverged(
-        f"{what} has a relative residual of {residual:.3g} after {most} products, {tolerance:g} was asked for: "
-        "raise most= or tolerance=, add damping=, or scale the features"
+        f"{what} has a relative residual of {residual:.3g} after {most} products, {tolerance:g} was asked "
+        "for: raise most= or tolerance=, add damping=, or scale the features"
     )
 
 
-_SOLVERS: Mapping[str, Callable[[Product, Any, float, int], _Solved]] = {"cg": _conjugate, "neumann": _neumann}
+_SOLVERS: Mapping[str, Callable[[Product, Any, float, int], _Solved]] = {
+    "cg": _conjugate,
+    "neumann": _neumann,
+}

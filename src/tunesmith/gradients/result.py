@@ -20,7 +20,7 @@ class Hypergradient:
 
     Attributes:
         value: the validation loss.
-        gradient: by name, in the units in which the hyperparameters were given; an array for each that is one.
+        gradient: by name, in the hyperparameters' own units; an array for each that is one.
         params: the weights, in the form in which they were given.
         iterations: products with the Hessian that the solver took, or steps that were unrolled.
         residual: of the linear system, relative to its right side; 0 for unrolled ones.
@@ -38,7 +38,7 @@ class Hypergradient:
         for name, slope in self.gradient.items():
             if not isinstance(slope, float):
                 raise SettingError(
-                    f"the gradient by {name!r} is an array of shape {slope.shape}: give each of its numbers a "
-                    "name of its own, as the parameters of a space have"
+                    f"the gradient by {name!r} is an array of shape {slope.shape}: give each of its numbers "
+                    "a name of its own, as the parameters of a space have"
                 )
         return Evaluation(self.value, self.gradient)

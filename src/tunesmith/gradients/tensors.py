@@ -48,7 +48,7 @@ def fresh(parts: Sequence[Any]) -> list[Any]:
 
 
 def hyperparameters(hyper: Mapping[str, Any], like: Any) -> tuple[dict[str, Any], list[str]]:
-    """What the losses get (floats as scalar tensors), and the names to differentiate by: floats and tensors."""
+    """What the losses get (floats as scalar tensors), and the names of what to differentiate by."""
     torch = torch_module()
     found, names = dict(hyper), []
     for name, value in hyper.items():
@@ -79,9 +79,7 @@ def slopes(value: Any, by: Sequence[Any], graph: bool = False, keep: bool = Fals
     torch = torch_module()
     if not value.requires_grad:
         return [torch.zeros_like(part) for part in by]
-    found = torch.autograd.grad(
-        value, by, create_graph=graph, retain_graph=graph or keep, allow_unused=True
-    )
+    found = torch.autograd.grad(value, by, create_graph=graph, retain_graph=graph or keep, allow_unused=True)
     return [torch.zeros_like(p) if g is None else g for g, p in zip(found, by, strict=True)]
 
 
@@ -107,6 +105,6 @@ def check_entering(names: Sequence[str], entered: Sequence[bool]) -> None:
     idle = [name for name, does in zip(names, entered, strict=True) if not does]
     if idle:
         raise SettingError(
-            f"neither loss depends on {', '.join(map(repr, idle))}: leave it out of hyper, or see that the losses "
-            "use the tensors they are given and not numbers of your own"
+            f"neither loss depends on {', '.join(map(repr, idle))}: leave it out of hyper, or see that the "
+            "losses use the tensors they are given and not numbers of your own"
         )

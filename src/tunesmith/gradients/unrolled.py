@@ -165,8 +165,8 @@ def unrolled(
     value, found, state = _MODES[mode](stepped, ended, state, batches, tensors, names, len(given))
     if not bool(value.isfinite()) or not all(bool(part.isfinite().all()) for part in found):
         raise NotConverged(
-            f"training has diverged: after {len(batches)} steps the validation loss is {float(value):.3g}, or "
-            "its gradient is not finite: use a smaller rate, or fewer steps"
+            f"training has diverged: after {len(batches)} steps the validation loss is "
+            f"{float(value.detach()):.3g}, or its gradient is not finite: use a smaller rate, or fewer steps"
         )
     weights = put([part.detach() for part in state[: len(given)]])
     return Hypergradient(float(value.detach()), numbers(names, found), weights, len(batches))
