@@ -27,6 +27,9 @@ SEARCHERS: Mapping[str, str] = {
     "forest": "tunesmith.search.forest:ForestSearcher",
     "gradient": "tunesmith.search.gradient:GradientSearcher",
     "cmaes": "tunesmith.search.cmaes:CMAESSearcher",
+    "genetic": "tunesmith.search.genetic:GeneticSearcher",
+    "nsga2": "tunesmith.search.nsga2:NSGA2Searcher",
+    "nsga3": "tunesmith.search.nsga3:NSGA3Searcher",
 }
 SCHEDULERS: Mapping[str, str] = {
     "none": "tunesmith.schedule.none:NoScheduler",

@@ -8,6 +8,9 @@ from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.policy import PolicySearcher
+from tunesmith.search.genetic import GeneticSearcher
+from tunesmith.search.nsga2 import NSGA2Searcher
+from tunesmith.search.nsga3 import NSGA3Searcher
 from tunesmith.search.qmc import QMCSearcher
 from tunesmith.search.random import RandomSearcher
 from tunesmith.search.tpe import TPESearcher
@@ -80,3 +83,17 @@ class TestCMAES(SearcherLaws):
 
 class TestNoisyCMAES(SearcherLaws):
     searcher = CMAESSearcher(population=4, adapt_rates=True, separable=True, restarts=None)
+class TestGenetic(SearcherLaws):
+    searcher = GeneticSearcher(population=6)
+
+
+class TestAgeing(SearcherLaws):
+    searcher = GeneticSearcher(population=6, ageing=True)
+
+
+class TestNSGA2(SearcherLaws):
+    searcher = NSGA2Searcher(population=6)
+
+
+class TestNSGA3(SearcherLaws):
+    searcher = NSGA3Searcher(population=6)

@@ -80,14 +80,72 @@ def ranks(losses: Floats, enough: int) -> Indices:
 
     For small sets without NaN: O(n^2 objectives), all pairs at once.
     """
-    below: Bools = np.all(losses[:, None] <= losses[None, :], axis=2)
+    below: Bools = np.ones((len(losses), len(losses)), dtype=np.bool_)
+    for column in losses.T:
+        below &= column[:, None] <= column
     dominates = below & ~below.T
-    open_ = dominates.sum(axis=0)
+    open_ = np.count_nonzero(dominates, axis=0)
     found = np.full(len(losses), -1, dtype=np.intp)
     front, total = 0, 0
     while total < min(enough, len(losses)):
-        members = np.flatnonzero((open_ == 0) & (found < 0))
+        members = np.flatnonzero(open_ == 0)
         found[members] = front
-        open_ = open_ - dominates[members].sum(axis=0)
+        open_[members] = -1
+        open_ -= np.count_nonzero(dominates[members], axis=0)
         front, total = front + 1, total + len(members)
     return found
+
+
+def constrained_ranks(losses: Floats, violations: Floats, whole: Bools) -> Indices:
+    """Shape (n,): fronts under constrained domination (Deb et al. 2002, definition 1), the best 0.
+
+    Any feasible row is before any infeasible one, and those go by their violation. Of equal violation the
+    `whole` ones come first, which were measured to the end. No NaN.
+    """
+    if whole.all() and not violations.any():
+        return ranks(losses, len(losses))
+    found = np.empty(len(losses), dtype=np.intp)
+    order = np.lexsort((~whole, violations))
+    above = 0
+    start = 0
+    new = (np.diff(violations[order]) != 0.0) | (np.diff(whole[order].astype(np.int8)) != 0)
+    for stop in [*(np.flatnonzero(new) + 1).tolist(), len(order)]:
+        members = order[start:stop]
+        found[members] = above + ranks(losses[members], len(members))
+        above = int(found[members].max()) + 1
+        start = stop
+    return found
+
+
+def crowding(losses: Floats, fronts_: Indices) -> Floats:
+    """Shape (n,): the crowding distance of each row within its front (Deb et al. 2002, section III-B).
+
+    The sum over losses of the gap between a row's neighbours, over the front's range; infinite at the ends.
+    Of equal rows all but one are at no distance.
+    """
+    n = len(losses)
+    found = np.zeros(n)
+    for column in finite(losses).T if n else ():
+        order = np.lexsort((np.arange(n), column, fronts_))
+        values, front = column[order], fronts_[order]
+        starts = np.flatnonzero(np.append(True, front[1:] != front[:-1]))
+        stops = np.append(starts[1:], n) - 1
+        sizes = stops - starts + 1
+        ranges = np.repeat(values[stops] - values[starts], sizes)
+        gaps = np.zeros(n)
+        gaps[1:-1] = values[2:] - values[:-2]
+        gaps = np.divide(gaps, ranges, out=np.zeros(n), where=ranges > 0.0)
+        gaps[starts] = gaps[stops] = np.inf
+        found[order] += gaps
+    return found
+
+
+def finite(losses: Floats) -> Floats:
+    """The losses with infinities at the finite extremes of their columns, or 0 where there are none."""
+    if np.isfinite(losses).all():
+        return losses
+    inside = np.isfinite(losses)
+    high = np.where(inside, losses, -np.inf).max(axis=0, initial=-np.inf)
+    low = np.where(inside, losses, np.inf).min(axis=0, initial=np.inf)
+    some = inside.any(axis=0)
+    return np.clip(losses, np.where(some, low, 0.0), np.where(some, high, 0.0))
