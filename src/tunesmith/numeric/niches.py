@@ -51,6 +51,8 @@ def directions(objectives: int, most: int) -> Floats:
     Where a lattice of so few points has none inside the simplex, two layers: the outer one and another,
     one division coarser, drawn in half-way to the centre (section V: 3 and 2 divisions for 8 objectives).
     """
+    if objectives == 1:
+        return np.ones((1, 1))
     divisions = 1
     while math.comb(divisions + objectives, objectives - 1) <= most:
         divisions += 1

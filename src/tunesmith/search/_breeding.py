@@ -69,11 +69,15 @@ def tiers(history: History, rows: Indices) -> tuple[Floats, Bools]:
     return history.violations[rows], history.states[rows] == _COMPLETE
 
 
-def population_for(n_trials: int | None, given: int | None, usual: int, least: int) -> int:
-    """How large a population is: as given, else a tenth of the trials there will be, within bounds."""
+def population_for(n_trials: int | None, given: int | None, bounds: tuple[int, int], share: int) -> int:
+    """How large a population is: as given, else one `share`-th of the trials there will be, within bounds.
+
+    A population of the usual size would take most of a short study to be filled.
+    """
     if given is not None:
         return given
-    return usual if n_trials is None else min(max(n_trials // 10, least), usual)
+    least, most = bounds
+    return most if n_trials is None else min(max(n_trials // share, least), most)
 
 
 def first_trial(history: History, ask: Ask, generation: int) -> Proposal:

@@ -32,9 +32,10 @@ from tunesmith.search._ranking import ranking_of
 
 Indices = NDArray[np.intp]
 
-_USUAL = 50
-_LEAST = 10
-_AGEING = 100  # members of the paper's larger runs
+_SIZES, _SHARE = (10, 50), 16
+_CONTEST = 4
+_MUTATIONS = 1.5
+_AGEING_SIZES, _AGEING_SHARE = (10, 100), 4  # 100 members in the paper's larger runs
 
 
 class Members(NamedTuple):
@@ -58,12 +59,12 @@ class GeneticSearcher(Searcher[Members]):
     O(population + dims) an ask, the same for every number of trials.
 
     Args:
-        population: how many members live: the best ones, or, ageing, the latest. None: a tenth of the
+        population: how many members live: the best ones, or, ageing, the latest. None: a sixteenth of the
             study's `n_trials`, 10 to 50; ageing, a quarter, 10 to 100.
-        tournament: of how many random members a parent is the best; ageing, as a share of the population
-            it is a quarter, when None.
+        tournament: of how many random members a parent is the best; None: 4; ageing, a quarter of them.
         crossover: probability that a child has two parents; ageing has none.
-        mutations: how many parameters change on average (a child of one parent: one at least).
+        mutations: how many parameters change on average (a child of one parent: one at least); None: 1.5,
+            ageing 1.
         eta_crossover, eta_mutation: distribution indices; a child of a larger one is nearer to its parents.
         ageing: whether members die of age (regularised evolution), not of being worse.
 
@@ -76,25 +77,21 @@ class GeneticSearcher(Searcher[Members]):
     population: int | None = None
     tournament: int | None = None
     crossover: float = 0.9
-    mutations: float = 1.0
+    mutations: float | None = None
     eta_crossover: float = 15.0
-    eta_mutation: float = 20.0
+    eta_mutation: float = 3.0
     ageing: bool = False
 
     def __post_init__(self) -> None:
         check_evolution(self.population, self.crossover, self.eta_crossover, self.eta_mutation, self.ageing)
         if self.tournament is not None:
             _check.integer("tournament", self.tournament, 1)
-        if not _check.number("mutations", self.mutations) > 0.0:
+        if self.mutations is not None and not _check.number("mutations", self.mutations) > 0.0:
             raise SettingError(f"mutations must be above 0, got {self.mutations!r}")
 
     def init(self, problem: Problem) -> Members:
-        trials = problem.n_trials
-        if self.ageing:
-            scaled = None if trials is None else trials * 10 // 4
-            size = population_for(scaled, self.population, _AGEING, _LEAST)
-        else:
-            size = population_for(trials, self.population, _USUAL, _LEAST)
+        bounds, share = (_AGEING_SIZES, _AGEING_SHARE) if self.ageing else (_SIZES, _SHARE)
+        size = population_for(problem.n_trials, self.population, bounds, share)
         return Members(History.empty(problem), size)
 
     def tell(self, state: Members, trial: Trial) -> Members:
@@ -108,7 +105,7 @@ class GeneticSearcher(Searcher[Members]):
         rows = _young(state) if self.ageing else ranking_of(history, state.size).leaders(history, state.size)
         if len(rows) < 2 or history.n < state.size:
             return first_trial(history, ask, generation)
-        contest = self.tournament or (max(2, state.size // 4) if self.ageing else 2)
+        contest = self.tournament or (max(2, state.size // 4) if self.ageing else _CONTEST)
 
         def one(rng: np.random.Generator) -> int:
             """Rows go from the best to the worst."""
@@ -118,9 +115,9 @@ class GeneticSearcher(Searcher[Members]):
             first = one(rng)
             return first, (first if self.ageing else one(rng))
 
-        operators = Operators(
-            0.0 if self.ageing else self.crossover, self.eta_crossover, self.eta_mutation, self.mutations
-        )
+        crossover = 0.0 if self.ageing else self.crossover
+        mutations = self.mutations or (1.0 if self.ageing else _MUTATIONS)
+        operators = Operators(crossover, self.eta_crossover, self.eta_mutation, mutations)
         return bred(history, ask, rows, parents, operators, generation)
 
 

@@ -32,8 +32,8 @@ from tunesmith.search._breeding import (
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_USUAL = 50
-_LEAST = 10
+_SIZES = 10, 50
+_SHARE = 10
 
 
 class Generation(NamedTuple):
@@ -82,14 +82,14 @@ class NSGA2Searcher(Searcher[Generation]):
     population: int | None = None
     crossover: float = 0.9
     eta_crossover: float = 15.0
-    eta_mutation: float = 20.0
+    eta_mutation: float = 5.0
     steady: bool = True
 
     def __post_init__(self) -> None:
         check_evolution(self.population, self.crossover, self.eta_crossover, self.eta_mutation, self.steady)
 
     def init(self, problem: Problem) -> Generation:
-        size = population_for(problem.n_trials, self.population, _USUAL, _LEAST)
+        size = population_for(problem.n_trials, self.population, _SIZES, _SHARE)
         return Generation(History.empty(problem), size, np.empty(0, dtype=np.intp), 0, 0)
 
     def tell(self, state: Generation, trial: Trial) -> Generation:

@@ -6,6 +6,7 @@ Deb and Jain (2014), IEEE Trans. Evol. Comput. 18, part I (the method); Jain and
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,8 +36,9 @@ from tunesmith.search._breeding import (
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_USUAL = 92  # 91 directions for three objectives, in fours (table I of the paper)
-_LEAST = 12
+_SIZES = 12, 92  # 91 directions for three objectives, in fours (table I of the paper)
+_SHARE = 10
+_MOST_RAYS = 5000
 
 
 class Niches(NamedTuple):
@@ -83,7 +85,7 @@ class NSGA3Searcher(Searcher[Niches]):
     divisions: int | None = None
     crossover: float = 1.0
     eta_crossover: float = 30.0
-    eta_mutation: float = 20.0
+    eta_mutation: float = 5.0
     steady: bool = True
 
     def __post_init__(self) -> None:
@@ -93,17 +95,22 @@ class NSGA3Searcher(Searcher[Niches]):
 
     def init(self, problem: Problem) -> Niches:
         objectives = len(problem.objectives)
-        size = population_for(problem.n_trials, self.population, _USUAL, _LEAST)
-        rays = directions(objectives, size) if self.divisions is None else lattice(objectives, self.divisions)
-        if len(rays) > 20_000:
-            raise SettingError(
-                f"divisions={self.divisions} of {objectives} objectives are {len(rays)} directions: "
-                "take fewer divisions"
-            )
+        size = population_for(problem.n_trials, self.population, _SIZES, _SHARE)
+        rays = directions(objectives, size) if self.divisions is None else self._lattice(objectives)
         if self.population is None:
             size = -(-max(len(rays), 4) // 4) * 4
         nothing = np.empty(0, dtype=np.intp)
         return Niches(History.empty(problem), size, rays, nothing, 0, 0, Frontier.unknown(objectives))
+
+    def _lattice(self, objectives: int) -> Floats:
+        divisions = self.divisions or 1
+        count = math.comb(objectives + divisions - 1, divisions)
+        if count > _MOST_RAYS:
+            raise SettingError(
+                f"divisions={divisions} of {objectives} objectives are {count} directions, and "
+                f"{_MOST_RAYS} are the most: take fewer divisions"
+            )
+        return lattice(objectives, divisions)
 
     def tell(self, state: Niches, trial: Trial) -> Niches:
         state = state._replace(history=state.history.tell(trial))
