@@ -4,13 +4,13 @@ from tunesmith.search.bandit import BanditSearcher
 from tunesmith.search.cmaes import CMAESSearcher
 from tunesmith.search.combine import ChainSearcher
 from tunesmith.search.forest import ForestSearcher
+from tunesmith.search.genetic import GeneticSearcher
 from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
-from tunesmith.search.policy import PolicySearcher
-from tunesmith.search.genetic import GeneticSearcher
 from tunesmith.search.nsga2 import NSGA2Searcher
 from tunesmith.search.nsga3 import NSGA3Searcher
+from tunesmith.search.policy import PolicySearcher
 from tunesmith.search.qmc import QMCSearcher
 from tunesmith.search.random import RandomSearcher
 from tunesmith.search.tpe import TPESearcher

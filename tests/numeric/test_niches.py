@@ -62,7 +62,12 @@ def test_survivors_hold_whole_fronts_and_fill_niches(objectives, count, seed):
     losses = rng.random((40, objectives))
     fronts = ranks(losses, 40)
     kept, frontier = niched(
-        losses, fronts, count, directions(objectives, 20), Frontier.unknown(objectives), np.random.default_rng(seed)
+        losses,
+        fronts,
+        count,
+        directions(objectives, 20),
+        Frontier.unknown(objectives),
+        np.random.default_rng(seed),
     )
     assert len(set(kept.tolist())) == min(count, 40)
     worst = fronts[kept].max()
@@ -84,9 +89,11 @@ def test_crowding_is_the_sum_of_the_gaps():
     assert found[1:3] == pytest.approx([3 / 4 + 3 / 4, 3 / 4 + 2 / 4])
     twice = crowding(np.concatenate([losses, losses + 10]), np.repeat([0, 1], 4))
     assert twice[[1, 2, 5, 6]] == pytest.approx(np.tile(found[1:3], 2))
-    assert np.isfinite(crowding(np.array([[np.inf, 1.0], [2.0, -np.inf], [1.0, 3.0]]), np.zeros(3, np.intp))[
-        ~np.isinf(crowding(np.array([[np.inf, 1.0], [2.0, -np.inf], [1.0, 3.0]]), np.zeros(3, np.intp)))
-    ]).all()
+    assert np.isfinite(
+        crowding(np.array([[np.inf, 1.0], [2.0, -np.inf], [1.0, 3.0]]), np.zeros(3, np.intp))[
+            ~np.isinf(crowding(np.array([[np.inf, 1.0], [2.0, -np.inf], [1.0, 3.0]]), np.zeros(3, np.intp)))
+        ]
+    ).all()
 
 
 @settings(max_examples=60, deadline=None)

@@ -36,8 +36,10 @@ def test_children_lie_in_the_cube_and_on_the_cells(first, second, eta, seed):
     before = child.copy()
     mutated(GENES, child, np.array([True, True, True, False]), eta, rng)
     assert ((child >= 0.0) & (child <= 1.0)).all()
-    assert child[1] in CELLS.centers and child[1] != before[1]
-    assert child[2] in NOMINAL.centers and child[2] != before[2]
+    assert child[1] in CELLS.centers
+    assert child[1] != before[1]
+    assert child[2] in NOMINAL.centers
+    assert child[2] != before[2]
     assert child[3] == before[3]
 
 
@@ -84,9 +86,12 @@ def test_what_parents_lack_comes_from_one_donor_as_a_whole():
     for seed in range(40):
         first, second = np.array([1 / 6, nan, nan, 0.3]), np.array([1 / 6, nan, nan, 0.7])
         filled(genes, first, second, donors, np.random.default_rng(seed))
-        assert not np.isnan(first).any() and not np.isnan(second).any()
+        assert not np.isnan(first).any()
+        assert not np.isnan(second).any()
         seen.add((first[1], first[2]))
     assert seen == {(0.1, 0.2), (0.8, 0.9)}
     lonely = np.array([[1 / 6, nan, nan, 0.3]] * 2)
     filled(genes, lonely[0], lonely[1], lonely.copy(), np.random.default_rng(0))
-    assert not np.isnan(lonely).any() and (lonely >= 0).all() and (lonely <= 1).all()
+    assert not np.isnan(lonely).any()
+    assert (lonely >= 0).all()
+    assert (lonely <= 1).all()
