@@ -83,6 +83,8 @@ class TestCMAES(SearcherLaws):
 
 class TestNoisyCMAES(SearcherLaws):
     searcher = CMAESSearcher(population=4, adapt_rates=True, separable=True, restarts=None)
+
+
 class TestGenetic(SearcherLaws):
     searcher = GeneticSearcher(population=6)
 

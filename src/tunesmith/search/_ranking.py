@@ -74,11 +74,6 @@ class Ranking:
         """Those of the rows that none before row n has replaced; after `leaders`."""
         return [row for row in rows if self.later.get(row, n) >= n] if self.later else rows
 
-    def order(self, history: History, rows: Indices) -> Indices:
-        """These rows, best first, as `leaders` compares them; none that failed."""
-        self._read(history)
-        return self._rank(history, rows, len(rows))
-
     def _read(self, history: History) -> None:
         """Note which rows are replaced by which. What is noted holds at every position of the log."""
         states = history.states[self.read :]

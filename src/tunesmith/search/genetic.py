@@ -125,4 +125,4 @@ def _young(state: Members) -> Indices:
     """The latest members that have losses, the best first; of a long run of failures older ones live on."""
     history, size = state.history, state.size
     rows = usable(history, np.arange(max(0, history.n - 4 * size), history.n))[-size:]
-    return ranking_of(history, size).order(history, rows)
+    return ranking_of(history, size).ordered(history, rows)
