@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tunesmith"
 
 # From the ground up. A file imports from lower floors or its own room; rooms of one floor are strangers.
 FLOORS = [
-    ["errors", "_rng", "_check", "_optional", "_owner", "_script", "_deprecate", "_version"],
+    ["errors", "_rng", "_check", "_optional", "_owner", "_script", "_threads", "_deprecate", "_version"],
     ["space", "numeric"],
     ["record"],
     ["search", "schedule", "store", "execute", "analysis"],

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import _owner
+from tunesmith._threads import one_thread
 from tunesmith.errors import Conflict, LeaseLost
 from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.ahead import Ahead
@@ -189,7 +190,8 @@ class Cursor:
 
     def _prepare(self) -> None:
         try:
-            self.searcher.prepare(self.fold.search_state, question(self.fold, self.spec.seed))
+            with one_thread:
+                self.searcher.prepare(self.fold.search_state, question(self.fold, self.spec.seed))
         except Exception as error:  # noqa: BLE001  (it is not needed: asking says what is wrong, if anything is)
             self._flaw = f"{type(error).__name__}: {error}"
             self._torn = True  # whatever it left half done goes with the fold

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 
+from tunesmith._threads import one_thread
 from tunesmith.kernel.cursor import Cursor
 
 _LEAST = 0.01  # seconds that trials must last: for shorter ones waking a thread is dearer than what it saves
@@ -29,6 +30,8 @@ class Meanwhile:
         self._cost = 0.0
         self._lasted = 0.0
         self._began = 0.0
+        self._threads: list[int] = []  # of BLAS, before the objective began
+        self._limits = 0
         self._go = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -51,12 +54,17 @@ class Meanwhile:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="tunesmith-prepare", daemon=True)
                 self._thread.start()
+            self._limits = one_thread.entered
+            self._threads = one_thread.counts()
             self._go.set()
         self._began = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
         self._lasted = time.perf_counter() - self._began
         self._go.clear()
+        if self._threads and one_thread.entered > self._limits:  # the objective may have set threads, too
+            one_thread.restore(self._threads)
+        self._threads = []
 
     def _work(self) -> None:
         while True:

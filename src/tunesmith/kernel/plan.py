@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tunesmith._rng import Rng
+from tunesmith._threads import one_thread
 from tunesmith.errors import SpaceError
 from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.ahead import Ahead
@@ -14,7 +15,7 @@ from tunesmith.record.codec import dumps, loads
 from tunesmith.record.event import Claimed, Created, CreatedBatch, Resumed, becomes
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import DEFAULT, QUEUE, SEARCHER, Trial, TrialState
-from tunesmith.search._base import Ask, Searcher
+from tunesmith.search._base import Ask, Proposal, Searcher
 
 Opening = Created | Claimed | Resumed
 """The events that put a trial into a worker's hands."""
@@ -76,6 +77,14 @@ def question(fold: Fold, seed: int) -> Ask:
     )
 
 
+def asked(searcher: Searcher[Any], state: Any, ask: Ask) -> Proposal | None:
+    """The searcher's answer, computed with one thread of whatever it calls."""
+    if not (searcher.learns and searcher.algebra):
+        return searcher.ask(state, ask)
+    with one_thread:
+        return searcher.ask(state, ask)
+
+
 def propose(
     view: Outlook,
     worker: str | None,
@@ -102,7 +111,7 @@ def propose(
         forebear = None if parent is None else view.ledger.trials[parent]
         rng = Rng(view.seed, view.number)
         ask = Ask(view.number, view.ledger.space, view.pending, rng, budget, forebear)
-        proposal = view.searcher.ask(view.search_state, ask)
+        proposal = asked(view.searcher, view.search_state, ask)
         if proposal is None and fixed is None:
             return None
         unit = view.ledger.space.center if proposal is None else proposal.unit

@@ -80,6 +80,7 @@ class Searcher(ABC, Generic[S]):
     handles: Handles = Handles()
     ends: bool = False  # whether it has nothing left to propose at some time
     learns: bool = True  # False: a proposal depends on its number alone, and `tell` is never called
+    algebra: bool = True  # False spares asks that do no linear algebra the 5 µs of limiting its threads
     prepares: bool = False  # whether `prepare` makes the next ask cheaper, and is worth a thread
 
     @abstractmethod

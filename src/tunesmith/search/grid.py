@@ -47,6 +47,7 @@ class GridSearcher(Searcher[int]):
     """
 
     handles = Handles(define_by_run=False, objectives=None)
+    algebra = False
     ends = True
 
     resolution: int = 5

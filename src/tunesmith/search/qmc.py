@@ -42,6 +42,7 @@ class QMCSearcher(Searcher[int]):
     """
 
     handles = Handles(objectives=None)
+    algebra = False
 
     sequence: Sequence = Sequence.SOBOL
     scramble: bool = True

@@ -20,7 +20,7 @@ from tunesmith.errors import NoTrial
 from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.measure import measured
-from tunesmith.kernel.plan import question
+from tunesmith.kernel.plan import asked, question
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.trial import TrialHandle, decision, ended
 from tunesmith.record.assignment import Assignment, Decision
@@ -338,7 +338,7 @@ def next_ask(fold: Fold, seed: int) -> Ask:
 
 def answer_of(searcher: Searcher[Any], state: Any, ask: Ask) -> str:
     """The searcher's answer as text that differs when a single bit does."""
-    return proposal_text(searcher.ask(state, ask))
+    return proposal_text(asked(searcher, state, ask))
 
 
 def proposal_text(proposal: Proposal | None) -> str:
