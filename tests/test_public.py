@@ -29,6 +29,7 @@ NAMES = [
     "FixedSearcher",
     "Float",
     "ForestSearcher",
+    "GPSearcher",
     "GradientSearcher",
     "GeneticSearcher",
     "GridSearcher",

@@ -33,6 +33,7 @@ _HOME = {
     "FixedSearcher": "search.combine",
     "Float": "space",
     "ForestSearcher": "search.forest",
+    "GPSearcher": "search.gp",
     "GradientSearcher": "search.gradient",
     "GeneticSearcher": "search.genetic",
     "GridSearcher": "search.grid",

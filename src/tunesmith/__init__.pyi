@@ -58,6 +58,7 @@ from tunesmith.search.combine import ChainSearcher as ChainSearcher
 from tunesmith.search.combine import FixedSearcher as FixedSearcher
 from tunesmith.search.forest import ForestSearcher as ForestSearcher
 from tunesmith.search.genetic import GeneticSearcher as GeneticSearcher
+from tunesmith.search.gp import GPSearcher as GPSearcher
 from tunesmith.search.gradient import GradientSearcher as GradientSearcher
 from tunesmith.search.grid import GridSearcher as GridSearcher
 from tunesmith.search.manual import ManualSearcher as ManualSearcher

@@ -25,6 +25,7 @@ SEARCHERS: Mapping[str, str] = {
     "tpe": "tunesmith.search.tpe:TPESearcher",
     "policy": "tunesmith.search.policy:PolicySearcher",
     "forest": "tunesmith.search.forest:ForestSearcher",
+    "gp": "tunesmith.search.gp:GPSearcher",
     "gradient": "tunesmith.search.gradient:GradientSearcher",
     "cmaes": "tunesmith.search.cmaes:CMAESSearcher",
     "genetic": "tunesmith.search.genetic:GeneticSearcher",

@@ -5,6 +5,7 @@ from tunesmith.search.cmaes import CMAESSearcher
 from tunesmith.search.combine import ChainSearcher
 from tunesmith.search.forest import ForestSearcher
 from tunesmith.search.genetic import GeneticSearcher
+from tunesmith.search.gp import GPSearcher
 from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
@@ -99,3 +100,8 @@ class TestNSGA2(SearcherLaws):
 
 class TestNSGA3(SearcherLaws):
     searcher = NSGA3Searcher(population=6)
+
+
+class TestGP(SearcherLaws):
+    searcher = GPSearcher(n_startup=3, candidates=32, ascents=2, fantasies=2)
+    n_trials = 7

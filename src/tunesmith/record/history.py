@@ -188,6 +188,10 @@ class History:
             return History(self._columns, self.n, self.created + 1, proposed)
         return self
 
+    def first(self, n: int) -> History:
+        """The history as it was after its first n observations; `created` and `proposed` stay as they are."""
+        return History(self._columns, min(n, self.n), self.created, self.proposed)
+
     def __len__(self) -> int:
         return self.n
 

@@ -1,0 +1,238 @@
+"""Gaussian processes over a history: what each is about, and hyperparameters as a function of log positions.
+
+Hyperparameters are fitted at scheduled positions of the log only, each from the rows before it, so that any
+process arrives at the same ones. Most fits start from the one before; every eighth starts anew, which bounds
+how far back a fresh process has to go.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.numeric import gp
+from tunesmith.numeric.warp import POWERS, bilog, yeo_johnson
+from tunesmith.record.history import History
+from tunesmith.search._targets import targets
+from tunesmith.search._view import view_of
+from tunesmith.space.space import Space
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+_ALWAYS = 20  # up to here every fit starts anew, and at every position
+_EVERY = 100  # up to here there is one at every position; then whenever the history has grown by 5 %
+_AGAIN = 8
+_GLANCE, _STEPS = 8, 30  # of the optimiser: to choose a transform, and to fit
+_MOST_FITTED = 300
+_MOST = 800  # observations that a process is conditioned on
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One thing that is modelled. `observed`: rows of a history, and the quantity there.
+
+    `shapes`: powers of the Yeo-Johnson transform among which the likelihood chooses; none keeps signs and
+    scales.
+    """
+
+    name: Any  # a key: equal names are equal quantities
+    observed: Callable[[History], tuple[Indices, Floats]]
+    shapes: tuple[float, ...] = ()
+
+    def shaped(self, values: Floats, power: float | None) -> tuple[Floats, float]:
+        """Targets for a process, and the logarithm of the Jacobian."""
+        return (values, 0.0) if power is None else yeo_johnson(values, power)
+
+
+class Fit(NamedTuple):
+    """The transform and the hyperparameters at a position."""
+
+    power: float | None
+    hyper: gp.Hyper
+
+
+class Surrogate(NamedTuple):
+    """A conditioned process, with the rows (n, dims) and targets that it has seen."""
+
+    process: gp.Posterior
+    units: Floats
+    y: Floats
+    rows: Indices  # of the history
+
+
+def loss(objective: int) -> Quantity:
+    """An objective, minimised."""
+
+    def observed(history: History) -> tuple[Indices, Floats]:
+        found = targets(history)
+        return found.rows, found.losses[:, objective]
+
+    return Quantity(("loss", objective), observed, POWERS)
+
+
+def scalarised(weights: tuple[float, ...]) -> Quantity:
+    """The augmented Tchebycheff norm of objectives scaled to [0, 1] (ParEGO: Knowles 2006, IEEE TEC 10)."""
+
+    def observed(history: History) -> tuple[Indices, Floats]:
+        found = targets(history)
+        low, high = found.losses.min(axis=0), found.losses.max(axis=0)
+        weighted = np.array(weights) * (found.losses - low) / np.maximum(high - low, 1e-300)
+        norms: Floats = weighted.max(axis=1) + 0.05 * weighted.sum(axis=1)
+        return found.rows, norms
+
+    return Quantity(("scalarised", weights), observed, POWERS)
+
+
+def failure() -> Quantity:
+    """1 where trials failed, -1 where they did not."""
+
+    def observed(history: History) -> tuple[Indices, Floats]:
+        found = targets(history)
+        values = np.ones(len(found.rows) + len(found.failed))
+        values[: len(found.rows)] = -1.0
+        return np.concatenate([found.rows, found.failed]), values
+
+    return Quantity("failure", observed)
+
+
+def constraint(name: str) -> Quantity:
+    """An outcome constraint, feasible when at most 0."""
+
+    def observed(history: History) -> tuple[Indices, Floats]:
+        found = targets(history).rows
+        values = [history.trial(row).constraints.get(name, math.nan) for row in found.tolist()]
+        column = np.array(values, dtype=np.float64)
+        known = np.isfinite(column)
+        return found[known], bilog(column[known]) if known.any() else column[known]
+
+    return Quantity(("constraint", name), observed)
+
+
+def duration() -> Quantity:
+    """The logarithm of the seconds that trials took, to three digits."""
+
+    def observed(history: History) -> tuple[Indices, Floats]:
+        found = targets(history).rows
+        seconds = [history.trial(row).duration or 0.0 for row in found.tolist()]
+        logs: Floats = np.round(np.log(np.maximum(np.array(seconds), 1e-3)), 3)
+        return found, logs
+
+    return Quantity("duration", observed)
+
+
+def constraint_names(history: History) -> list[str]:
+    """All outcome constraints that trials have told, sorted."""
+    if not history.n:
+        return []
+    names: set[str] = set()
+    for trial in history:
+        names.update(trial.constraints)
+    return sorted(names)
+
+
+def surrogate(history: History, space: Space, quantity: Quantity) -> Surrogate | None:
+    """The process of a quantity at the end of the history; None while nothing was observed."""
+    rows, values = quantity.observed(history)
+    if not len(rows):
+        return None
+    fit = _fit(history, space, quantity, _position(history.n))
+    y = quantity.shaped(values, fit.power)[0]
+    kept = _kept(y, _MOST)
+    rows, y = rows[kept], y[kept]
+    units = history.units(space)[rows]
+    embedding = view_of(history, space).embedding
+    return Surrogate(gp.Posterior(embedding, gp.Data(units, y), fit.hyper), units, y, rows)
+
+
+def _position(n: int) -> int:
+    """The last scheduled position up to n."""
+    if n <= _EVERY:
+        return n
+    position = _EVERY
+    while position + _step(position) <= n:
+        position += _step(position)
+    return position
+
+
+def _step(position: int) -> int:
+    return 1 if position < _EVERY else max(position // 20, 1)
+
+
+def _turn(position: int) -> int:
+    """How many scheduled positions came before."""
+    place, at = min(position, _EVERY), _EVERY
+    while at < position:
+        at += _step(at)
+        place += 1
+    return place
+
+
+def _before(position: int) -> int:
+    return position - 1 if position <= _EVERY else _position(position - 1)
+
+
+def _fit(history: History, space: Space, quantity: Quantity, position: int) -> Fit:
+    notes = history.scratch.setdefault("gp", {})
+    key = (quantity.name, position, space)
+    found: Fit | None = notes.get(key)
+    if found is None:
+        found = notes[key] = _fitted(history, space, quantity, position)
+    return found
+
+
+def _fitted(history: History, space: Space, quantity: Quantity, position: int) -> Fit:
+    past = history.first(position)
+    embedding = view_of(past, space).embedding
+    if not len(quantity.observed(past)[0]):
+        return Fit(quantity.shapes[0] if quantity.shapes else None, gp.prior(embedding))
+    anew = position <= _ALWAYS or _turn(position) % _AGAIN == 0
+    last = None if anew else _fit(history, space, quantity, _before(position))
+    if last is not None:
+        return _refined(past, space, quantity, (last.power,), (last.hyper,), _STEPS)
+    begin = gp.starts(embedding)
+    first = _refined(past, space, quantity, quantity.shapes or (None,), begin[1:], _GLANCE)
+    return _refined(past, space, quantity, (first.power,), (begin[0], first.hyper), _STEPS)
+
+
+def _refined(
+    past: History,
+    space: Space,
+    quantity: Quantity,
+    powers: Sequence[float | None],
+    begin: Sequence[gp.Hyper],
+    steps: int,
+) -> Fit:
+    """The likeliest of the fits with these powers, from these hyperparameters."""
+    rows, values = quantity.observed(past)
+    embedding = view_of(past, space).embedding
+    best, least = Fit(powers[0], begin[0]), math.inf
+    for power in powers:
+        y, jacobian = quantity.shaped(values, power)
+        kept = _kept(y, _MOST_FITTED)
+        data = gp.Data(past.units(space)[rows[kept]], y[kept])
+        for one in begin:
+            hyper, value = gp.fit(embedding, data, one, steps)
+            value -= jacobian * len(kept) / len(y)
+            if value < least:
+                best, least = Fit(power, hyper), value
+    return best
+
+
+def _kept(y: Floats, most: int) -> Indices:
+    """Which observations are enough: half of them the best, a quarter the latest, the others evenly."""
+    n = len(y)
+    if n <= most:
+        return np.arange(n)
+    chosen = np.zeros(n, dtype=np.bool_)
+    chosen[np.argsort(y, kind="stable")[: most // 2]] = True
+    chosen[n - most // 4 :] = True
+    left = np.flatnonzero(~chosen)
+    missing = most - int(chosen.sum())
+    chosen[left[((np.arange(missing) + 0.5) * (len(left) / missing)).astype(np.intp)]] = True
+    return np.flatnonzero(chosen)

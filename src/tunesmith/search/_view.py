@@ -1,0 +1,129 @@
+"""A space as regressions see it, and moves in it: an embedding, draws, neighbours."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.numeric.axis import Axis, Kind
+from tunesmith.numeric.embedding import Embedding
+from tunesmith.numeric.qmc import sobol
+from tunesmith.record.history import History
+from tunesmith.search._layout import Layout, layout_of
+from tunesmith.space.space import Space
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_TABLE = 512  # points of the even sample
+_NUDGES = (0.02, 0.1, 0.3)
+_SWITCH = 0.2
+
+
+class View:
+    """A pure function of the space and of which columns data lack."""
+
+    def __init__(self, space: Space, optional: tuple[bool, ...]) -> None:
+        self.space = space
+        self.layout: Layout = layout_of(space)
+        self.axes: tuple[Axis, ...] = self.layout.frame.axes
+        self.categorical: Bools = np.array(
+            [axis.kind is Kind.CATEGORIES for axis in self.axes], dtype=np.bool_
+        )
+        self.cells: Bools = np.array([axis.kind is Kind.CELLS for axis in self.axes], dtype=np.bool_)
+        sizes = [len(axis.masses()) if axis.kind is Kind.CATEGORIES else 0 for axis in self.axes]
+        self.embedding = Embedding(sizes, optional)
+        table = sobol(len(self.axes)) if len(self.axes) <= _MOST_SOBOL else None
+        self.even = None if table is None else np.array([table.point(i) for i in range(_TABLE)])
+
+    def finish(self, points: Floats) -> Floats:
+        """Cells and categories at their middles, what is inactive NaN."""
+        for d in np.flatnonzero(self.categorical | self.cells).tolist():
+            column = points[:, d]
+            points[:, d] = self.axes[d].snap(np.where(np.isnan(column), 0.5, column))
+        active = self.layout.active(points)
+        if active is not None:
+            points = np.where(active, points, np.nan)
+        return points
+
+    def spread(self, rng: np.random.Generator, count: int) -> Floats:
+        """Points that fill the space, through the priors: an even sample, turned by a random shift."""
+        dims = len(self.axes)
+        if self.even is None:
+            u = rng.random((count, dims))
+        else:
+            u = (self.even[:count] + rng.random(dims)) % 1.0
+        columns = [axis.draw(u[:, d]) for d, axis in enumerate(self.axes)]
+        return self.finish(np.stack(columns, axis=1))
+
+    def near(self, anchors: Floats, rng: np.random.Generator, count: int) -> Floats:
+        """Points near rows: some coordinates moved by normals of several sizes, categories drawn anew."""
+        dims = len(self.axes)
+        start = anchors[rng.integers(0, len(anchors), count)]
+        share = min(1.0, max(0.3, 2.0 / dims) if dims <= 20 else 6.0 / dims)
+        size = rng.choice(_NUDGES, count)[:, None]
+        moves = rng.random((count, dims)) < share
+        moves[np.arange(count), rng.integers(0, dims, count)] = True
+        fresh = self.fresh(rng, count)
+        points = np.where(np.isnan(start), fresh, start)
+        numbers = moves & ~self.categorical
+        steps = rng.normal(size=(count, dims)) * size
+        points = np.where(numbers, np.clip(points + steps, 0.0, 1.0), points)
+        jump = moves & (self.categorical | (self.cells & (rng.random((count, dims)) < 0.1)))
+        jump &= rng.random((count, dims)) < np.where(self.cells, 1.0, max(_SWITCH, 1.0 / dims))
+        return self.finish(np.where(jump, fresh, points))
+
+    def fresh(self, rng: np.random.Generator, count: int) -> Floats:
+        """Rows drawn from the priors with everything active."""
+        u = rng.random((count, len(self.axes)))
+        return np.stack([axis.draw(u[:, d]) for d, axis in enumerate(self.axes)], axis=1)
+
+    def neighbours(self, row: Floats, donors: Floats, most: int = 8) -> Floats:
+        """Rows with another category or a step to another cell; new parameters come from donors."""
+        found: list[Floats] = []
+        for d in np.flatnonzero((self.categorical | self.cells) & ~np.isnan(row)).tolist():
+            centers = self.axes[d].centers
+            if centers is None:
+                continue
+            here = int(np.argmin(np.abs(centers - row[d])))
+            if self.categorical[d]:
+                options = [k for k in range(len(centers)) if k != here][: 4 * most]
+            else:
+                options = [k for k in (here - 2, here - 1, here + 1, here + 2) if 0 <= k < len(centers)]
+            for k in options:
+                changed = row.copy()
+                changed[d] = centers[k]
+                found.extend(self._completed(changed, d, donors))
+        if not found:
+            return np.empty((0, len(row)))
+        return self.finish(np.array(found))
+
+    def _completed(self, row: Floats, changed: int, donors: Floats) -> list[Floats]:
+        """The row with what becomes active: from the middle, and from the best donor with this value."""
+        if not np.isnan(row).any():
+            return [row]
+        rows = [np.where(np.isnan(row), 0.5, row)]
+        alike = donors[donors[:, changed] == row[changed]]
+        if len(alike):
+            filled = np.where(np.isnan(row), alike[0], row)
+            rows.append(np.where(np.isnan(filled), 0.5, filled))
+        return rows
+
+
+_MOST_SOBOL = 1024
+
+
+@lru_cache(maxsize=32)
+def _remembered(space: Space, optional: tuple[bool, ...]) -> View:
+    """The view of a space, remembered."""
+    return View(space, optional)
+
+
+def view_of(history: History, space: Space) -> View:
+    """The space, where a parameter can be inactive by a condition or because a trial did not have it."""
+    units = history.units(space)
+    return _remembered(
+        space, tuple(bool(p.rules) or bool(np.isnan(units[:, d]).any()) for d, p in enumerate(space.dims))
+    )

@@ -1,0 +1,92 @@
+"""Gaussian-process Bayesian optimisation of mixed and conditional spaces.
+
+Ament et al. (2023), arXiv 2310.20708 (the logarithm of expected improvement); Hvarfner et al. (2024), arXiv
+2402.02229 (lengthscales that grow with the dimension); Snoek, Larochelle and Adams (2012), NIPS 25 (pending
+trials by samples, improvement per second); Gardner et al. (2014), ICML (constraints); Hvarfner et al. (2022),
+ICLR (beliefs); Knowles (2006), IEEE Trans. Evol. Comput. 10 (several objectives).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith import _check
+from tunesmith.errors import SettingError
+from tunesmith.record.history import History, pending_units
+from tunesmith.search._acquire import Effort, maximise
+from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
+from tunesmith.search._promise import Promise, promise
+from tunesmith.search._start import start_row
+from tunesmith.search._untried import untried
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class GPSearcher(HistorySearcher):
+    """Models the objective by a Gaussian process, and proposes where the expected improvement is largest.
+
+    Choose it when a trial costs more than some 20 ms: of all methods it needs the fewest trials, on numbers,
+    categories and conditional parameters alike, with noise, and with several workers. It starts at the middle
+    (after the defaults, if there are any), goes on evenly, and models from `n_startup` trials on.
+    Lengthscales, noise, trend and the shape of the losses are learnt from the trials; pending trials count by
+    samples of what they may return; failed ones teach where trials fail, outcome constraints where they are
+    feasible; `ts.Prior` shapes where it looks at first. Two objectives or more are searched by scalarisations
+    in many directions. A trial that was stopped counts by its rank at the last step it shares with others.
+
+    An ask costs about 15 ms at 50 trials of 10 parameters and 40 ms at 200; it is flat from 800 trials on,
+    since of longer histories the best, the latest and an even sample are looked at.
+
+    Args:
+        n_startup: trials observed before the model is used; None: half the parameters + 2, from 4 to 10.
+        candidates: points at which the acquisition is looked at, half of them near the best trials.
+        ascents: how many of these are climbed from.
+        fantasies: samples of what pending trials may return.
+        per_second: whether improvement is divided by the time that a trial is expected to take.
+
+    Raises:
+        SettingError: for settings out of range.
+    """
+
+    handles = Handles(objectives=None)
+
+    n_startup: int | None = None
+    candidates: int = 512
+    ascents: int = 8
+    fantasies: int = 8
+    per_second: bool = False
+
+    def __post_init__(self) -> None:
+        if self.n_startup is not None:
+            _check.integer("n_startup", self.n_startup, 1)
+        _check.integer("candidates", self.candidates, 2)
+        _check.integer("ascents", self.ascents, 1)
+        _check.integer("fantasies", self.fantasies, 1)
+        if not isinstance(self.per_second, bool):
+            raise SettingError(f"per_second must be True or False, got {self.per_second!r}")
+
+    def ask(self, state: History, ask: Ask) -> Proposal:
+        space = ask.space
+        if not space.dims:
+            return Proposal([])
+        pending = pending_units(ask.pending, space)
+        startup = self.n_startup or min(max(4, math.ceil(len(space.dims) / 2) + 2), 10)
+        ranked = iter([start_row(ask)]) if state.n < startup else self._ranked(state, ask, pending)
+        return Proposal(untried(state, space, ask.rng, ranked, pending))
+
+    def _ranked(self, history: History, ask: Ask, pending: Floats) -> Iterator[list[float]]:
+        """Candidates, the most promising first."""
+        found: Promise | None = promise(history, ask, pending, self.fantasies, self.per_second)
+        if found is None:
+            yield start_row(ask)
+            return
+        half = self.candidates // 2
+        effort = Effort(half, self.candidates - half, self.ascents)
+        rng = ask.rng.generator("gp/acquire")
+        rows = maximise(found.view, found, found.anchors, found.lengths, rng, effort)
+        yield from np.nan_to_num(rows, nan=0.5).tolist()

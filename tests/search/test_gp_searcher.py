@@ -1,0 +1,129 @@
+"""What the Gaussian process is for: few trials on numbers, categories, conditions and constraints."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+import tunesmith as ts
+from tunesmith.errors import SettingError
+
+
+def _best(space, objective, n, seed, **settings):
+    return ts.tune(objective, space, searcher=ts.GPSearcher(**settings), n_trials=n, seed=seed)
+
+
+def test_it_finds_the_bottom_of_a_bowl_in_twenty_dimensions() -> None:
+    space = {f"x{i}": ts.Float(-5, 5) for i in range(20)}
+    study = _best(space, lambda t: sum((v - 1.0) ** 2 for v in t.params.values()), 40, 0)
+    assert study.best_value < 0.5  # the middle has 20; random search stays above 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_branches_categories_and_logarithms(seed: int) -> None:
+    space = {
+        "model": ts.Choice(
+            {
+                "a": {"lr": ts.Float(1e-5, 1.0, log=True), "units": ts.Int(4, 512, log=True)},
+                "b": {"depth": ts.Int(1, 20)},
+                "c": {},
+            }
+        ),
+        "pre": ts.Categorical(["none", "scale", "pca"]),
+    }
+
+    def objective(trial):
+        p = trial.params
+        loss = {"none": 0.3, "scale": 0.0, "pca": 0.2}[p["pre"]]
+        if p["model"] == "a":
+            return loss + 0.2 * (math.log10(p["lr"]) + 2.5) ** 2 + 0.3 * (math.log10(p["units"]) - 2) ** 2
+        return loss + (0.3 + 0.02 * abs(p["depth"] - 7) if p["model"] == "b" else 0.6)
+
+    study = _best(space, objective, 35, seed)
+    assert study.best_params["model"] == "a"
+    assert study.best_params["pre"] == "scale"
+    assert study.best_value < 0.05
+
+
+def test_outcome_constraints_are_learnt() -> None:
+    def objective(trial):
+        x, y = trial["x"], trial["y"]
+        trial.constraint("outside", 0.2 - (x - y))
+        return (x - 0.3) ** 2 + (y - 0.7) ** 2
+
+    study = _best({"x": ts.Float(0, 1), "y": ts.Float(0, 1)}, objective, 30, 1)
+    assert study.best_value < 0.19  # 0.18 is the least with x - y >= 0.2
+    late = sorted(t.violation for t in study.trials[10:])
+    assert late[len(late) // 2] < 0.01  # along the edge, where the best is
+
+
+def test_where_trials_fail_is_avoided() -> None:
+    def objective(trial):
+        if trial["x"] > 0.5:
+            raise MemoryError("too big")
+        return (trial["x"] - 0.8) ** 2 + trial["y"] ** 2
+
+    study = _best({"x": ts.Float(0, 1), "y": ts.Float(0, 1)}, objective, 30, 2)
+    failed = [t.state is ts.TrialState.FAILED for t in study.trials]
+    assert study.best_value < 0.095  # 0.09 at the edge
+    assert sum(failed[:20]) <= 10  # where every second draw would fail and the best is at the edge
+
+
+def test_two_objectives_are_searched_along_the_front() -> None:
+    space = {"x": ts.Float(0, 1), "y": ts.Float(0, 1)}
+    study = ts.tune(
+        lambda t: (t["x"] ** 2 + t["y"] ** 2, (t["x"] - 1) ** 2 + t["y"] ** 2),
+        space,
+        objectives={"a": "minimize", "b": "minimize"},
+        searcher="gp",
+        n_trials=30,
+        seed=0,
+    )
+    front = np.array([t.values for t in study.best_trials])
+    assert len(front) >= 8
+    assert front[:, 0].min() < 0.05
+    assert front[:, 1].min() < 0.05
+
+
+def test_workers_do_not_crowd() -> None:
+    study = ts.create_study({"x": ts.Float(0, 1), "y": ts.Float(0, 1)}, searcher="gp", seed=0)
+    for _ in range(8):
+        trial = study.ask()
+        study.tell(trial, (trial["x"] - 0.4) ** 2 + (trial["y"] - 0.6) ** 2)
+    points = np.array([[t["x"], t["y"]] for t in study.ask(6)])
+    gaps = np.linalg.norm(points[:, None] - points[None], axis=2)[np.triu_indices(6, 1)]
+    assert gaps.min() > 1e-3
+
+
+def test_a_belief_draws_the_first_trials() -> None:
+    space = {"x": ts.Float(0, 1, prior=ts.Prior(0.9, confidence="high")), "y": ts.Float(0, 1)}
+    near = 0
+    for seed in range(4):
+        study = _best(space, lambda t: 0.1 * (t["y"] - 0.5) ** 2 + 1e-3 * t["x"], 9, seed)
+        near += sum(abs(t.params["x"] - 0.9) < 0.2 for t in study.trials)
+    assert near >= 18  # of 36; 14 are expected without a belief, and the objective points the other way
+
+
+def test_improvement_per_second_prefers_what_is_fast() -> None:
+    slow = {}
+    for per_second in (False, True):
+        study = ts.create_study(
+            {"x": ts.Float(0, 1)}, searcher=ts.GPSearcher(n_startup=4, per_second=per_second), seed=0
+        )
+        for x, seconds in ((0.1, 0.0), (0.3, 0.0), (0.7, 0.3), (0.9, 0.3)):
+            study.enqueue({"x": x})
+            trial = study.ask()
+            time.sleep(seconds)
+            study.tell(trial, (x - 0.55) ** 2)
+        slow[per_second] = study.ask()["x"]
+    assert slow[True] < slow[False]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"n_startup": 0}, {"candidates": 1}, {"ascents": 0}, {"fantasies": 0}, {"per_second": 1}],
+)
+def test_settings_out_of_range_are_refused(settings) -> None:
+    with pytest.raises(SettingError):
+        ts.GPSearcher(**settings)
