@@ -25,6 +25,9 @@ make bench-quick                               # small sizes, five minutes or le
 make bench TASKS=FOLDER                        # with quality on a folder of tasks, not on the built-in ones
 python -m benchmarks run --only ask-tpe        # one case; --quick for small sizes of all
 python -m benchmarks quality --tasks FOLDER    # played runs are saved, and not played twice
+python -m benchmarks quality --tasks aside --set held    # tasks of our own; --set dev for tuning
+python -m benchmarks trainings                 # real, noisy trainings: what is reported, on data held out
+python -m benchmarks ablation gp               # what each of its settings is worth
 ```
 """
 _MARKS = {True: "met", False: "**missed**", None: ""}

@@ -53,6 +53,10 @@ SETS: dict[str, tuple[str, ...]] = {
         "lcbench-126026", "rpart-1053", "xgboost-37", "bbob-f6-i4-d5", "bbob-f21-i5-d5", "bbob-f3-i2-d10",
         "bbob-f10-i5-d20", "syn-mixed-i1", "syn-branches-i1", "syn-switches-i1",
     ),
+    "held-mini": (
+        "lcbench-167104", "rpart-4538", "xgboost-54", "xgboost-40975", "bbob-f3-i5-d5", "bbob-f23-i4-d5",
+        "bbob-f8-i6-d10", "bbob-f12-i2-d20", "syn-mixed-i5", "syn-branches-i5",
+    ),
     "dev-wide": ("embed-f8-i2-e5-d100", "embed-f15-i3-e10-d100", "turned-f8-i4-e5-d100"),
     "held-wide": (
         "embed-f8-i5-e5-d100", "embed-f10-i2-e5-d100", "embed-f3-i4-e10-d100", "turned-f15-i6-e5-d100",
