@@ -100,8 +100,13 @@ class Session:
     def _config(self, found: dict[str, Any]) -> Config:
         """Branches laid out flat, whole numbers as such, and what q… rounds over the edge taken back."""
         config: Config = {}
-        for name, value in found.items():
-            config.update(value if isinstance(value, dict) else {name: value})
+        left = dict(found)
+        while left:
+            name, value = left.popitem()
+            if isinstance(value, dict):
+                left.update(value)
+            else:
+                config[name] = value
         for name, value in config.items():
             param = self.space[name]
             if param.kind != "cat":
@@ -115,23 +120,21 @@ def session(searcher: str, space: Space, seed: int, n_trials: int | None = None,
 
 
 def _nodes(space: Space) -> dict[str, Any]:
-    """Conditional parameters become branches of their parent's hp.choice."""
+    """Conditional parameters become branches of their parent's hp.choice, one within another."""
     parents = {param.parent for param in space}
-    leaves = {param.name: _leaf(param) for param in space if param.name not in parents}
-    roots: dict[str, Any] = {}
-    for param in space:
-        if param.parent is not None:
-            continue
-        if param.name not in parents:
-            roots[param.name] = leaves[param.name]
-            continue
-        branches = [
-            {param.name: choice}
-            | {q.name: leaves[q.name] for q in space if q.parent == param.name and choice in q.when}
-            for choice in param.choices
-        ]
-        roots[param.name] = hp.choice(param.name, branches)
-    return roots
+    # one node a name, though it may stand in several branches
+    nodes = {param.name: _leaf(param) for param in space if param.name not in parents}
+    for param in reversed(space):  # children come after their parents
+        if param.name in parents:
+            nodes[param.name] = hp.choice(
+                param.name,
+                [
+                    {param.name: choice}
+                    | {q.name: nodes[q.name] for q in space if q.parent == param.name and choice in q.when}
+                    for choice in param.choices
+                ],
+            )
+    return {param.name: nodes[param.name] for param in space if param.parent is None}
 
 
 def _leaf(param: Param) -> Any:

@@ -5,7 +5,7 @@ import math
 
 import pytest
 from benchmarks.adapters import MODELS, MODULES
-from benchmarks.spaces import SPACES, told
+from benchmarks.spaces import SPACES, Param, told
 
 REASONS = {name: f"{name} is not installed" for name in MODULES}
 
@@ -45,6 +45,24 @@ def test_sessions_ask_inside_the_space_and_take_values_told(name, kind):
         handle, config = session.ask()
         check(config, space)
         session.tell(handle, 0.5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", MODULES)
+def test_a_condition_within_a_condition(name):
+    module = module_of(name)
+    space = (
+        Param(name="model", kind="cat", choices=("svm", "tree")),
+        Param(name="depth", kind="int", low=1, high=9, parent="model", when=("tree",)),
+        Param(name="kernel", kind="cat", choices=("rbf", "poly"), parent="model", when=("svm",)),
+        Param(name="degree", kind="int", low=2, high=5, parent="kernel", when=("poly",)),
+    )
+    for searcher in module.SEARCHERS:
+        session = module.session(searcher, space, 3, 40)
+        for _ in range(12):
+            handle, config = session.ask()
+            check(config, space)
+            session.tell(handle, float(len(config)))
 
 
 @pytest.mark.filterwarnings("ignore")
