@@ -56,6 +56,7 @@ from tunesmith.search.bandit import BanditSearcher as BanditSearcher
 from tunesmith.search.cmaes import CMAESSearcher as CMAESSearcher
 from tunesmith.search.combine import ChainSearcher as ChainSearcher
 from tunesmith.search.combine import FixedSearcher as FixedSearcher
+from tunesmith.search.de import DESearcher as DESearcher
 from tunesmith.search.forest import ForestSearcher as ForestSearcher
 from tunesmith.search.genetic import GeneticSearcher as GeneticSearcher
 from tunesmith.search.gp import GPSearcher as GPSearcher
@@ -65,6 +66,7 @@ from tunesmith.search.manual import ManualSearcher as ManualSearcher
 from tunesmith.search.nsga2 import NSGA2Searcher as NSGA2Searcher
 from tunesmith.search.nsga3 import NSGA3Searcher as NSGA3Searcher
 from tunesmith.search.policy import PolicySearcher as PolicySearcher
+from tunesmith.search.pso import PSOSearcher as PSOSearcher
 from tunesmith.search.qmc import QMCSearcher as QMCSearcher
 from tunesmith.search.random import RandomSearcher as RandomSearcher
 from tunesmith.search.tpe import TPESearcher as TPESearcher

@@ -31,6 +31,8 @@ SEARCHERS: Mapping[str, str] = {
     "genetic": "tunesmith.search.genetic:GeneticSearcher",
     "nsga2": "tunesmith.search.nsga2:NSGA2Searcher",
     "nsga3": "tunesmith.search.nsga3:NSGA3Searcher",
+    "de": "tunesmith.search.de:DESearcher",
+    "pso": "tunesmith.search.pso:PSOSearcher",
 }
 SCHEDULERS: Mapping[str, str] = {
     "none": "tunesmith.schedule.none:NoScheduler",

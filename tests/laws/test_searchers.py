@@ -3,6 +3,7 @@
 from tunesmith.search.bandit import BanditSearcher
 from tunesmith.search.cmaes import CMAESSearcher
 from tunesmith.search.combine import ChainSearcher
+from tunesmith.search.de import DESearcher
 from tunesmith.search.forest import ForestSearcher
 from tunesmith.search.genetic import GeneticSearcher
 from tunesmith.search.gp import GPSearcher
@@ -12,6 +13,7 @@ from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.nsga2 import NSGA2Searcher
 from tunesmith.search.nsga3 import NSGA3Searcher
 from tunesmith.search.policy import PolicySearcher
+from tunesmith.search.pso import PSOSearcher
 from tunesmith.search.qmc import QMCSearcher
 from tunesmith.search.random import RandomSearcher
 from tunesmith.search.tpe import TPESearcher
@@ -105,3 +107,13 @@ class TestNSGA3(SearcherLaws):
 class TestGP(SearcherLaws):
     searcher = GPSearcher(n_startup=3, candidates=32, ascents=2, fantasies=2)
     n_trials = 7
+class TestDE(SearcherLaws):
+    searcher = DESearcher(population=5)
+
+
+class TestClassicDE(SearcherLaws):
+    searcher = DESearcher(population=4, strategy="rand")
+
+
+class TestPSO(SearcherLaws):
+    searcher = PSOSearcher(population=5)

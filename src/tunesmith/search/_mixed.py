@@ -20,6 +20,7 @@ from tunesmith.record.history import History, pending_units
 from tunesmith.record.trial import PAUSED
 from tunesmith.search._base import Ask
 from tunesmith.search._layout import cell_edges, layout_of
+from tunesmith.search._ranking import ranking_of
 from tunesmith.search._untried import untried
 from tunesmith.space.space import Space
 
@@ -41,20 +42,22 @@ class Mixed:
     """The columns of a space: `numbers` and `categories`; what has one value only is neither.
 
     `discrete`, `edges`: which of the numbers have cells (positions among the numbers), and their bounds.
+    With `binned` categories are numbers too, the equal cells of [0, 1]; `nominal` says which of them.
     `sure`: a column that always exists and never repeats, None when there is none.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, binned: bool = False) -> None:
         self.space = space
         domains = [parameter.domain for parameter in space.dims]
         several = [d for d, domain in enumerate(domains) if domain.cardinality != 1]
-        self.numbers = [d for d in several if domains[d].ordered]
-        self.categories = [d for d in several if not domains[d].ordered]
+        self.numbers = [d for d in several if binned or domains[d].ordered]
+        self.categories = [d for d in several if d not in self.numbers]
         self.sizes = [domains[d].cardinality or 1 for d in self.categories]
         found = [cell_edges(domains[d]) for d in self.numbers]
         self.discrete = [i for i, edges in enumerate(found) if edges is not None]
         self.edges = [edges for edges in found if edges is not None]
         self.cells = np.array([edges is not None for edges in found], dtype=np.bool_)
+        self.nominal = np.array([not domains[d].ordered for d in self.numbers], dtype=np.bool_)
         self.center = np.array(space.center)
         self.sure = [d for d in self.numbers if domains[d].cardinality is None and not space.dims[d].rules]
 
@@ -104,9 +107,22 @@ class Mixed:
 
 
 @lru_cache(maxsize=16)
-def mixed_of(space: Space) -> Mixed:
+def mixed_of(space: Space, binned: bool = False) -> Mixed:
     """The columns of a space, remembered."""
-    return Mixed(space)
+    return Mixed(space, binned)
+
+
+def seen(history: History, mixed: Mixed, hidden: list[float] | None) -> Floats:
+    """The latent vector of the last row; what is unknown of it is put in the middle."""
+    row = history.units(mixed.space)[history.n - 1 : history.n]
+    found: Floats = mixed.latent(row, [hidden], np.full(len(mixed.numbers), 0.5))[0]
+    return found
+
+
+def beats(history: History, row: int, other: int) -> bool:
+    """Whether one row is at least as good as another one; what failed is not."""
+    order = ranking_of(history, 0).ordered(history, np.array([row, other]))
+    return len(order) > 0 and int(order[0]) == row
 
 
 def chosen(history: History, mixed: Mixed, ask: Ask, candidates: Iterator[Candidate]) -> Candidate:
