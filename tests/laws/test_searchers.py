@@ -107,6 +107,8 @@ class TestNSGA3(SearcherLaws):
 class TestGP(SearcherLaws):
     searcher = GPSearcher(n_startup=3, candidates=32, ascents=2, fantasies=2)
     n_trials = 7
+
+
 class TestDE(SearcherLaws):
     searcher = DESearcher(population=5)
 
