@@ -52,6 +52,11 @@ class TestGradient(SearcherLaws):
     searcher = GradientSearcher
 
 
+class TestModelledGradient(SearcherLaws):
+    searcher = GradientSearcher(model=True)
+    n_trials = 10
+
+
 class TestBandit(SearcherLaws):
     searcher = BanditSearcher(
         (QMCSearcher(), TPESearcher(n_startup=3), RandomSearcher()), floor=(0.2, 0.1, 0.0)

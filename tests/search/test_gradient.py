@@ -142,8 +142,47 @@ def test_descents_that_meet_are_one():
     assert np.median(steps) <= 6
 
 
+def hartmann(params, shift):
+    """Hartmann's function in three dimensions, four basins; 0 at its minimum, and its slopes."""
+    centres = np.array([[0.37, 0.12, 0.27], [0.47, 0.44, 0.75], [0.11, 0.87, 0.55], [0.04, 0.57, 0.88]])
+    widths = np.array([[3.0, 10, 30], [0.1, 10, 35], [3.0, 10, 30], [0.1, 10, 35]])
+    away = np.array([params[f"x{i}"] for i in range(3)]) + shift - centres
+    depths = np.array([1, 1.2, 3, 3.2]) * np.exp(-(widths * away**2).sum(axis=1))
+    slopes = (2 * depths[:, None] * widths * away).sum(axis=0)
+    return ts.Evaluation(3.86 - depths.sum(), {f"x{i}": slope for i, slope in enumerate(slopes)})
+
+
+def test_a_model_that_knows_slopes_needs_fewer_trials():
+    """By 6 basins moved at random, 25 trials each: the mean regret is at most half."""
+    space = {f"x{i}": ts.Float(0, 1) for i in range(3)}
+    found = {False: [], True: []}
+    for seed in range(6):
+        shift = np.random.default_rng(seed).uniform(-0.1, 0.1, 3)
+        for model, values in found.items():
+            searcher = ts.GradientSearcher(model=model)
+            study = ts.tune(
+                lambda trial, shift=shift: hartmann(trial.params, shift), space,
+                searcher=searcher, n_trials=25, seed=seed,
+            )  # fmt: skip
+            values.append(study.best_value)
+    assert np.mean(found[True]) < 0.5 * np.mean(found[False])
+
+
+def test_a_model_moves_what_has_a_slope_alone():
+    space = {"x": ts.Float(0, 1), "y": ts.Float(0, 1), "kind": ["a", "b", "c"]}
+
+    def objective(trial):
+        x, y = trial["x"], trial["y"]
+        away = "abc".index(trial["kind"])
+        return ts.Evaluation((x - 0.2) ** 2 + (y - 0.9) ** 2 + away, {"x": 2 * (x - 0.2), "y": 2 * (y - 0.9)})
+
+    study = ts.tune(objective, space, searcher=ts.GradientSearcher(model=True), n_trials=30, seed=0)
+    assert study.best_value < 1e-3
+
+
 @pytest.mark.parametrize(
-    "settings", [{"method": "newton"}, {"starts": 0}, {"radius": 0.0}, {"radius": 0.9}, {"explore": 1.0}]
+    "settings",
+    [{"model": 1}, {"method": "newton"}, {"starts": 0}, {"radius": 0.0}, {"radius": 0.9}, {"explore": 1.0}],
 )
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ts.SettingError):

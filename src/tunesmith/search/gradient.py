@@ -1,7 +1,8 @@
 """Multi-start descent along the gradients that objectives return beside their values.
 
 Nocedal and Wright (2006), Numerical Optimization; Kingma and Ba (2015), Adam, ICLR; Rinnooy Kan and Timmer
-(1987), Math. Programming 39 (starts near a descent's point are not descended from).
+(1987), Math. Programming 39 (starts near a descent's point are not descended from); Wu et al. (2017), NIPS
+(the model, see `numeric.gp_gradients`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _SHORTER = (1.0, 0.5, 0.2, 0.05)  # shares of a step, when constraints forbid it
 _TWICE = 0.3  # chance that a hop changes one more parameter
 _JUMP = 0.2  # standard deviation of a hop of an ordered parameter, as a share of its range
 _DRAWS = 16
+_MODELLED = 0.3  # share of trials that a model chooses while descents go on
+_LOOKED_AT = 512  # observations that a model may choose from
 _STEEPEST = 1e70  # so that products of slopes are finite
 
 
@@ -55,13 +58,16 @@ class GradientSearcher(HistorySearcher):
     error.
 
     O(dims) an ask, however many trials there were, and O(dims) for each trial told; 64 descents at most are
-    remembered.
+    remembered. With a model the asks that use it take up to some tenths of a second: its linear system has
+    600 rows at most, values and slopes together, and it is left out where fewer than 8 points fill them.
 
     Args:
         method: "lbfgs", quasi-Newton steps, or "adam" for gradients with much noise.
         starts: points tried before the first descent.
         radius: length of a descent's first step in each direction, as a share of the (logarithmic) range.
         explore: share of trials that change parameters without gradient, when there are any.
+        model: whether a Gaussian process of values and slopes chooses a third of the points, and all starts
+            after the first, by expected improvement. For losses with many minima and expensive trials.
 
     Raises:
         SettingError: for settings out of range.
@@ -74,6 +80,7 @@ class GradientSearcher(HistorySearcher):
     starts: int = 1
     radius: float = 0.1
     explore: float = 0.34
+    model: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in _METHODS:
@@ -83,6 +90,8 @@ class GradientSearcher(HistorySearcher):
             raise SettingError(f"radius must lie above 0 and be 0.5 at most, got {self.radius!r}")
         if not 0.0 <= _check.number("explore", self.explore) < 1.0:
             raise SettingError(f"explore must be at least 0 and below 1, got {self.explore!r}")
+        if not isinstance(self.model, bool):
+            raise SettingError(f"model must be True or False, got {self.model!r}")
 
     def ask(self, state: History, ask: Ask) -> Proposal:
         space = ask.space
@@ -98,7 +107,7 @@ class GradientSearcher(HistorySearcher):
         made: dict[int, tuple[list[float], int]] = {}  # by identity: what is chosen says whose step it is
 
         def ranked() -> Iterator[list[float]]:
-            for row, lane in _candidates(lanes, ask, self):
+            for row, lane in _candidates(state, lanes, ask, self):
                 made[id(row)] = row, lane
                 yield row
 
@@ -173,8 +182,7 @@ def lanes_of(history: History, space: Space, method: str, radius: float) -> Lane
         lanes = Lanes()
     if lanes.read < history.n:
         rows, slopes = history.units(space), history.gradients(space)
-        losses = np.where(history.violations > 0.0, math.inf, history.losses[:, 0])
-        losses = np.where((history.states == _COMPLETE) & np.isfinite(losses), losses, math.inf)
+        losses = _losses(history)
         for place in range(lanes.read, history.n):
             trial = history.trial(place)
             lanes = lanes.tell(
@@ -182,6 +190,13 @@ def lanes_of(history: History, space: Space, method: str, radius: float) -> Lane
             )
         history.scratch[key] = space, lanes
     return lanes
+
+
+def _losses(history: History) -> Floats:
+    """The losses of feasible, complete trials; infinite for the others."""
+    counts = (history.states == _COMPLETE) & (history.violations <= 0.0) & np.isfinite(history.losses[:, 0])
+    found: Floats = np.where(counts, history.losses[:, 0], math.inf)
+    return found
 
 
 def _best(lanes: dict[int, Lane]) -> dict[int, Lane]:
@@ -195,7 +210,9 @@ def _continuous(space: Space) -> Iterator[bool]:
     return (parameter.domain.cardinality is None for parameter in space.dims)
 
 
-def _candidates(lanes: Lanes, ask: Ask, settings: GradientSearcher) -> Iterator[tuple[list[float], int]]:
+def _candidates(
+    history: History, lanes: Lanes, ask: Ask, settings: GradientSearcher
+) -> Iterator[tuple[list[float], int]]:
     """Rows to be tried, the most promising first, each with the descent that it is a step of."""
     proposed = [trial for trial in ask.pending if trial.source is Source.SEARCHER]
     waiting = [lane_of(trial) for trial in proposed]
@@ -206,6 +223,10 @@ def _candidates(lanes: Lanes, ask: Ask, settings: GradientSearcher) -> Iterator[
         yield start_row(ask), ask.number
     elif hops and ask.rng.uniform("explore") < settings.explore:
         yield from ((row, ask.number) for row in hops)
+    modelled = _modelled(history, ranked[0][1], ask) if settings.model and ranked else iter(())
+    early = ask.rng.uniform("model") < _MODELLED
+    if early:
+        yield from modelled
     for place, (number, lane) in enumerate(ranked):
         if number in waiting or _absorbed(lane, [other for _, other in ranked[:place]]):
             continue
@@ -217,7 +238,22 @@ def _candidates(lanes: Lanes, ask: Ask, settings: GradientSearcher) -> Iterator[
                 row = start + share * (np.where(lane.sloped, ahead, base) - start)
                 yield np.clip(row, 0.0, 1.0).tolist(), number
     yield from ((row, ask.number) for row in hops)
+    if not early:
+        yield from modelled
     yield start_row(ask), ask.number
+
+
+def _modelled(history: History, best: Lane, ask: Ask) -> Iterator[tuple[list[float], int]]:
+    """A start where a Gaussian process that knows the slopes expects improvement."""
+    from tunesmith.search._slopes import promising
+
+    first = max(history.n - _LOOKED_AT, 0)
+    losses = _losses(history)[first:]
+    rows, slopes = history.units(ask.space)[first:], history.gradients(ask.space)[first:]
+    pending = pending_units(ask.pending, ask.space)
+    found = promising(rows, losses, slopes, pending, best.row, best.sloped, ask.rng)
+    if found is not None:
+        yield np.where(np.isnan(found), 0.5, found).tolist(), ask.number
 
 
 def _absorbed(lane: Lane, better: list[Lane]) -> bool:
