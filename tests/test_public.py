@@ -57,6 +57,7 @@ NAMES = [
     "Proposal",
     "QMCSearcher",
     "RandomSearcher",
+    "Recommendation",
     "Replay",
     "Report",
     "Resume",

@@ -61,6 +61,7 @@ _HOME = {
     "Proposal": "search._base",
     "QMCSearcher": "search.qmc",
     "RandomSearcher": "search.random",
+    "Recommendation": "analysis.recommend",
     "Replay": "kernel.replay",
     "Report": "record.trial",
     "Resume": "record.assignment",

@@ -3,6 +3,7 @@ from tunesmith._script import report as report
 from tunesmith._script import should_stop as should_stop
 from tunesmith._script import trial_params as trial_params
 from tunesmith._version import __version__ as __version__
+from tunesmith.analysis.recommend import Recommendation as Recommendation
 from tunesmith.api import copy_study as copy_study
 from tunesmith.api import create_study as create_study
 from tunesmith.api import delete_study as delete_study

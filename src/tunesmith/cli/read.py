@@ -116,9 +116,26 @@ def best(name: str | None, storage: str, as_json: bool) -> None:
     if ledger.best is None:
         raise NoTrial(why_none(study.name, ledger))
     found = [study.best_trial] if single else study.best_trials
-    click.echo("\n".join(verdict(ledger)))
+    click.echo("\n".join([*verdict(ledger), *(_expected(study) if single else [])]))
     for trial in found:
         click.echo(f"\n{'' if single else f'# trial {trial.number}' + chr(10)}{params_python(trial.params)}")
+
+
+def _expected(study: Any) -> list[str]:
+    """A line where another trial than the best one is to be deployed."""
+    from tunesmith.terminal.words import number
+
+    try:
+        found = study.recommend()
+    except NoTrial:
+        return []
+    if found.number == study.best_trial.number:
+        return []
+    low, high = map(number, found.interval)
+    return [
+        f"deploy trial #{found.number}: {number(found.value)} expected ({low} to {high}); "
+        f"the best score is lucky by {number(found.optimism)}"
+    ]
 
 
 @click.command()

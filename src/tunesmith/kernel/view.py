@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith import _optional
+from tunesmith.analysis.recommend import Recommendation
 from tunesmith.errors import NoTrial, SettingError
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
@@ -84,6 +85,30 @@ class Reading(ABC):
                 f"importances are of one objective: give objective= as one of {names}, got {objective!r}"
             )
         return importances(ledger.trials, ledger.space, names.index(objective))
+
+    def recommend(self) -> Recommendation:
+        """The configuration to deploy: the best by what is expected of it, with a 90 % interval.
+
+        `best_trial` is what was measured; of noisy scores the best is a lucky one, and `optimism` estimates
+        by how much. Repeated trials of a configuration count together. On an objective without noise it is
+        the best trial's. Raises SettingError for several objectives, NoTrial when no feasible trial is
+        complete.
+        """
+        from tunesmith.analysis.recommend import recommend
+
+        ledger = self._read()
+        if len(ledger.signs) > 1:
+            raise SettingError(
+                "of several objectives no single configuration is to be recommended: choose one of "
+                "best_trials, the Pareto front"
+            )
+        found = recommend(ledger.trials, ledger.space, ledger.signs[0])
+        if found is None:
+            reason = why_none(self.spec.name, ledger)
+            raise NoTrial(
+                reason if ledger.best is None else f"study {self.name!r} has no feasible trial to recommend"
+            )
+        return found
 
     @property
     def user_attrs(self) -> dict[str, Any]:
