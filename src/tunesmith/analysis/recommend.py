@@ -2,7 +2,8 @@
 
 The best of many noisy scores is better than what it stands for (Cawley and Talbot 2010, JMLR 11; the winner's
 curse), so configurations are compared by posterior means: of a Gaussian process over all trials, or, while
-there are few, of the means of repeated trials shrunk to each other (James and Stein 1961; Efron and Morris 1973).
+there are few, of the means of repeated trials shrunk to each other (Efron and
+Morris 1973, JASA 68).
 """
 
 from __future__ import annotations

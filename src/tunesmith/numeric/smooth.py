@@ -1,6 +1,6 @@
 """A Gaussian process for few noisy values: what was measured, shrunk to what its neighbours say.
 
-Rasmussen and Williams (2006), chapter 2 (equations 2.25, 2.26 and 2.30). A Matern-5/2 kernel whose length
+Rasmussen and Williams (2006), equations 2.25, 2.26 and 2.30. A Matern-5/2 kernel whose length
 scales and noise are found by coordinate search on the marginal likelihood; scale and mean are profiled out.
 """
 
@@ -42,7 +42,9 @@ def distances(points: Floats, categories: Bools) -> Floats:
     return result
 
 
-def smooth(squares: Floats, values: Floats, counts: Floats, pooled: float = 0.0, freedom: int = 0) -> Smooth:
+def smooth(
+    squares: Floats, values: Floats, counts: Floats, pooled: float = 0.0, freedom: int = 0
+) -> Smooth:
     """The posterior of `values`, each the mean of so many measurements at one point.
 
     Args:
