@@ -31,7 +31,7 @@ class Smooth(NamedTuple):
 
 
 def distances(points: Floats, categories: Bools) -> Floats:
-    """Squared distances by column, shape (dims, n, n): 1 between categories, and to what is inactive (NaN)."""
+    """Squared distances a column, shape (dims, n, n): 1 between categories, to what is inactive (NaN)."""
     rows = points.T
     gap = rows[:, :, None] - rows[:, None, :]
     found = np.where(categories[:, None, None], (gap != 0.0).astype(np.float64), gap**2)
