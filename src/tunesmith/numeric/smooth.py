@@ -42,9 +42,7 @@ def distances(points: Floats, categories: Bools) -> Floats:
     return result
 
 
-def smooth(
-    squares: Floats, values: Floats, counts: Floats, pooled: float = 0.0, freedom: int = 0
-) -> Smooth:
+def smooth(squares: Floats, values: Floats, counts: Floats, pooled: float = 0.0, freedom: int = 0) -> Smooth:
     """The posterior of `values`, each the mean of so many measurements at one point.
 
     Args:
