@@ -120,7 +120,10 @@ def test_beliefs_shape_the_first_policy():
     )
     actor = actor_of(space, 0.3)
     rows = np.array(
-        [actor.act(actor.untrained, u) for u in np.random.default_rng(0).random((400, 2)).tolist()]
+        [
+            actor.act(actor.untrained, u, [False] * 2)
+            for u in np.random.default_rng(0).random((400, 2)).tolist()
+        ]
     )
     assert abs(np.median(rows[:, 0]) - 0.8) < 0.05
     assert np.mean(rows[:, 1] > 0.5) > 0.6

@@ -33,6 +33,7 @@ _MOST_CELLS = 8  # of ordered values; more are chosen as numbers
 _SPREAD = 0.3  # of a number without prior, at first
 _KEPT = 8  # earlier policies, for results that come late
 _DRAWS = 16  # proposals that are looked at for one that was not tried
+_LOOSER = 0.05  # share of parameters more, a draw, that are drawn anew after two that were tried
 _FEWEST = 8  # results that are learnt from
 
 
@@ -99,8 +100,9 @@ class PolicySearcher(HistorySearcher):
             yield start_row(ask)
         actor = actor_of(ask.space, self.coupling)
         rng = ask.rng.generator("policy")
-        for _ in range(_DRAWS):
-            yield actor.act(trained.weights[-1], rng.random(len(ask.space.dims)).tolist())
+        for draw in range(_DRAWS):
+            quantiles, coins = rng.random((2, len(ask.space.dims)))
+            yield actor.act(trained.weights[-1], quantiles.tolist(), (coins < _LOOSER * (draw - 1)).tolist())
 
 
 class Actor:
@@ -126,8 +128,11 @@ class Actor:
             found[:, d] = np.where(np.isnan(rows[:, d]), np.nan, self.axes[d].cells(rows[:, d]))
         return found
 
-    def act(self, weights: Floats, quantiles: list[float]) -> list[float]:
-        """A unit row drawn from the policy: only what is active is chosen, and seen by later choices."""
+    def act(self, weights: Floats, quantiles: list[float], free: list[bool]) -> list[float]:
+        """A unit row drawn from the policy: only what is active is chosen, and seen by later choices.
+
+        `free`: which parameters are drawn as before training.
+        """
         row = list(self.space.center)
         seen = np.zeros(len(self.heads.mask))
         seen[-1] = 1.0
@@ -137,7 +142,8 @@ class Actor:
             if parameter.rules and not parameter.active(found):
                 continue
             if d is not None:
-                action = chosen(self.heads, d, weights, seen, quantiles[d])
+                by = self.untrained if free[d] else weights
+                action = chosen(self.heads, d, by, seen, quantiles[d])
                 centers, size = self.axes[d].centers, self.heads.sizes[d]
                 row[d] = float(centers[int(action)]) if size and centers is not None else action
                 if len(seen) > 1:
