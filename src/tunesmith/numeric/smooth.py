@@ -104,9 +104,10 @@ class _Fit:
 
     def _solved(self, weights: Floats, noise: float) -> tuple[Floats, Floats, Floats, float]:
         r = np.sqrt(5.0 * np.tensordot(weights, self.squares, axes=1))
-        kernel = (1.0 + r + r * r / 3.0) * np.exp(-r)
-        factor = np.linalg.cholesky(kernel + np.diag(noise * self.shares + 1e-8))
+        kernel: Floats = (1.0 + r + r * r / 3.0) * np.exp(-r)
+        factor: Floats = np.linalg.cholesky(kernel + np.diag(noise * self.shares + 1e-8))
         rest = self.values - self._middle(factor)
         half = np.linalg.solve(factor, rest)
         scale = float(half @ half) / len(rest)
-        return kernel, factor, np.linalg.solve(factor.T, half), scale
+        alpha: Floats = np.linalg.solve(factor.T, half)
+        return kernel, factor, alpha, scale
