@@ -105,7 +105,8 @@ class _Fit:
     def _solved(self, weights: Floats, noise: float) -> tuple[Floats, Floats, Floats, float]:
         r = np.sqrt(5.0 * np.tensordot(weights, self.squares, axes=1))
         kernel: Floats = (1.0 + r + r * r / 3.0) * np.exp(-r)
-        factor: Floats = np.linalg.cholesky(kernel + np.diag(noise * self.shares + 1e-8))
+        noisy: Floats = kernel + np.diag(noise * self.shares + 1e-8)
+        factor: Floats = np.asarray(np.linalg.cholesky(noisy), dtype=np.float64)
         rest = self.values - self._middle(factor)
         half = np.linalg.solve(factor, rest)
         scale = float(half @ half) / len(rest)
