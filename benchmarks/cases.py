@@ -299,7 +299,10 @@ _CASES = (
         name="ask-populations",
         title="Populations and policies: one ask after n trials of their own",
         run=model_cases.populations,
-        views=(View(title="CPU time of an ask and tell, mean", key="mean", unit="ms", scale=1e3),),
+        views=(
+            View(title="CPU time of an ask and tell, mean", key="mean", unit="ms", scale=1e3),
+            View(title="Wall time of an ask and tell, median", key="wall", unit="ms", scale=1e3),
+        ),
         note="10 floats, one thread.",
     ),
     Case(
