@@ -13,6 +13,7 @@ import click
 from benchmarks import elsewhere
 from benchmarks.adapters import MODULES, Peers, peers
 from benchmarks.cases import CASES
+from benchmarks.goals.command import goals
 from benchmarks.harness import PROFILES, ROOT, SCHEMA, Profile
 from benchmarks.machine import machine
 from benchmarks.page import page
@@ -78,6 +79,7 @@ def write_page(results: Path, out: Path) -> None:
 main.add_command(quality)
 main.add_command(ablation)
 main.add_command(trainings)
+main.add_command(goals)
 
 
 def measured(name: str, profile: Profile, installed: Peers) -> dict[str, Any]:

@@ -104,6 +104,22 @@ def trainings(results: Results) -> list[Row]:
     return below("as reported", AUTO, means, 1.0, peers, every=True)
 
 
+def several(results: Results) -> list[Row]:
+    """What is missing of the greatest hypervolume."""
+    record = results.get("goals")
+    if record is None:
+        return _none("hypervolume, 100 and 200 trials", "≤ 1x")
+    peers = ("optuna-tpe", "optuna-gp", "optuna-nsga2")
+    return [
+        row
+        for point in ("100", "200")
+        if point in record["points"]
+        for row in below(
+            f"{point} trials, missing of it", AUTO, record["points"][point], 1.0, peers, every=True
+        )
+    ]
+
+
 def workers(results: Results) -> list[Row]:
     """Over its own sequential regret; and below every peer with as many workers."""
     rows = []
@@ -243,6 +259,7 @@ def search_bars() -> tuple[Bar, ...]:
         Bar(title="`cmaes` on BBOB in 20 dimensions", case="quality", rows=cmaes),
         Bar(title="`auto` in 100 dimensions", case="quality-wide", rows=wide),
         Bar(title="Noisy trainings: loss on data held out", case="trainings", rows=trainings),
+        Bar(title="Several objectives: hypervolume", case="goals", rows=several),
         Bar(title="`auto` with simulated asynchronous workers", case="quality", rows=workers),
         Bar(title="`gp`: time of an ask", case="ask-models", rows=ask_models),
         Bar(title="`gp`: what is seen of an ask while a trial of 0.2 s runs", case="ask-hidden", rows=hidden),

@@ -66,6 +66,12 @@ def session(searcher: str, space: Space, seed: int, n_trials: int | None = None,
     return Session(optuna.create_study(sampler=_sampler(searcher, seed)), space)
 
 
+def several(searcher: str, space: Space, seed: int, n_trials: int, objectives: int) -> Session:
+    """As `session`, told as many values as there are objectives."""
+    study = optuna.create_study(directions=["minimize"] * objectives, sampler=_sampler(searcher, seed))
+    return Session(study, space)
+
+
 def create(store: str, folder: str, space: Space) -> None:
     optuna.create_study(study_name=STUDY, storage=_storage(store, folder))
 

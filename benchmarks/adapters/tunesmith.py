@@ -77,6 +77,15 @@ def session(searcher: str, space: Space, seed: int, n_trials: int | None = None,
     return Session(study, space)
 
 
+def several(searcher: str, space: Space, seed: int, n_trials: int, objectives: int) -> Session:
+    """As `session`, told as many values as there are objectives."""
+    goals = {f"f{i}": "minimize" for i in range(objectives)}
+    study = ts.create_study(
+        _declared(space), objectives=goals, searcher=method(searcher), seed=seed, n_trials=n_trials
+    )
+    return Session(study, space)
+
+
 def loop(searcher: str, space: Space, seed: int) -> Loop:
     return Loop(searcher, space, seed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,13 @@ def _known(found: Peers, who: str) -> bool:
     return known(searcher) if known else (searcher or "default") in module.SEARCHERS
 
 
-def played(place: str, plan: Sequence[Job], traces: Traces, jobs: int) -> list[str]:
+def played(
+    place: str,
+    plan: Sequence[Job],
+    traces: Traces,
+    jobs: int,
+    play: Callable[[str, Job], dict[str, Any]] = play,
+) -> list[str]:
     """Runs that failed, in a sentence each; they are played again next time."""
     done = traces.read(plan)
     left = [job for job in plan if key(job) not in done]

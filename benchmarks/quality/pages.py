@@ -14,6 +14,7 @@ _TITLES = {
     "quality-held": "Quality on tasks of our own that were kept aside",
     "quality-wide": "Quality in 100 dimensions",
     "quality-noisy": "Quality where values are noisy",
+    "goals": "Two and three objectives: hypervolume",
     "trainings": "Real, noisy trainings with scikit-learn",
 }
 
@@ -22,6 +23,8 @@ def section(record: Record) -> str:
     """One result."""
     if record["case"].startswith("ablation"):
         return _ablation(record)
+    if record["case"] == "goals":
+        return _goals(record)
     return _trainings(record) if record["case"] == "trainings" else _quality(record)
 
 
@@ -135,6 +138,22 @@ def _trainings(record: Record) -> str:
         "seeds", "CPU ms a trial",
     )  # fmt: skip
     parts.append(grid(title, rows))
+    parts.extend(f"- failed: {line}" for line in record["failures"])
+    return "\n".join(parts)
+
+
+def _goals(record: Record) -> str:
+    parts = [
+        f"### {_TITLES['goals']}\n",
+        f"{len(record['tasks'])} tasks ({', '.join(record['tasks'])}), {record['seeds']} seeds each, fewer "
+        "for slow peers. Regret: the share of the hypervolume of the true front that is missing; for models, "
+        "which should err little and be small, of all that anyone found. Hypervolume is measured within a "
+        "point that nine of ten random configurations are below in each objective. Difference and beaten: "
+        f"as above, against {record['base']}.\n",
+    ]
+    for point, of in record["points"].items():
+        parts += [f"After {point} trials:\n", _overall(of)]
+    parts.append(_tasks(record))
     parts.extend(f"- failed: {line}" for line in record["failures"])
     return "\n".join(parts)
 

@@ -1,0 +1,1 @@
+"""How much of the Pareto front each searcher finds: tasks with two and three objectives."""
