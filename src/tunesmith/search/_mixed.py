@@ -28,7 +28,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
-_MOST_DRAWN = 128
+_MOST_DRAWN = 24  # candidates that were tried before, until any row will do
+_MOST_RANDOM = 64
 
 
 class Candidate(NamedTuple):
@@ -135,7 +136,7 @@ def chosen(history: History, mixed: Mixed, ask: Ask, candidates: Iterator[Candid
     if mixed.sure and not space.constraints and any(0.0 < first.row[d] < 1.0 for d in mixed.sure):
         return first  # no row comes again
     memos: dict[tuple[float, ...], object] = {}
-    rows = _rows(chain([first], candidates), memos)
+    rows = chain(_rows(chain([first], candidates), memos), _anywhere(mixed, ask))
     row = untried(history, space, ask.rng, rows, pending_units(ask.pending, space))
     return Candidate(row, memos.get(tuple(row)))
 
@@ -144,6 +145,15 @@ def _rows(candidates: Iterator[Candidate], memos: dict[tuple[float, ...], object
     for _, candidate in zip(range(_MOST_DRAWN), candidates, strict=False):
         memos.setdefault(tuple(candidate.row), candidate.memo)
         yield candidate.row
+
+
+def _anywhere(mixed: Mixed, ask: Ask) -> Iterator[list[float]]:
+    """Rows drawn from the priors."""
+    rng = ask.rng.generator("anywhere")
+    domains = [parameter.domain for parameter in mixed.space.dims]
+    for _ in range(_MOST_RANDOM):
+        draws = rng.random(len(domains)).tolist()
+        yield [domain.draw(u) for domain, u in zip(domains, draws, strict=True)]
 
 
 def chance(rows: Floats, name: str) -> np.random.Generator:
