@@ -8,6 +8,7 @@ PPSN X (separable form).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -36,6 +37,9 @@ Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
 _SEPARABLE = 200  # dims from which on the separable form is used
+_REACH, _WIDEST = 0.36, 0.2  # length of the first steps, and their deviation in few dimensions
+_FEW_GENERATIONS = 50
+_LEAST_SIZE = 6
 _SHARE = 0.1  # gamma of warm starts: which share of trials is promising
 _UNIFORM = 12.0**-0.5  # standard deviation of a number in [0, 1]
 _DELAYED = 0.5  # a generation is at least this share of the trials that run
@@ -58,6 +62,7 @@ class CMAState(NamedTuple):
 
     history: History
     space: Space
+    trials: int | None = None  # how many there will be, when that is known
     run: _Run | None = None  # None before the first proposal
     own: tuple[int, ...] = ()
     guests: tuple[int, ...] = ()
@@ -80,8 +85,9 @@ class CMAESSearcher(Searcher[CMAState]):
     numbers on only their variances are adapted (O(dims)).
 
     Args:
-        sigma: first standard deviation, as a share of the range.
-        population: trials a generation; None is 4 + 3 log(dims).
+        sigma: first standard deviation, as a share of the range; None is 0.36 / sqrt(dims), 0.2 at most.
+        population: trials a generation; None is 4 + 3 log(dims), and two thirds of it in a study whose
+            n_trials are fewer than 50 such generations.
         restarts: "ipop" (each population twice as large), "bipop" (small ones between) or None (never).
         warm_start: whether trials of others are learnt from.
         adapt_rates: whether learning rates follow the signal (LRA-CMA-ES), for noisy or
@@ -94,7 +100,7 @@ class CMAESSearcher(Searcher[CMAState]):
 
     handles = Handles(define_by_run=False)
 
-    sigma: float = 0.15
+    sigma: float | None = None
     population: int | None = None
     restarts: str | None = "bipop"
     warm_start: bool = True
@@ -102,7 +108,7 @@ class CMAESSearcher(Searcher[CMAState]):
     separable: bool | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 < _check.number("sigma", self.sigma) <= 1.0:
+        if self.sigma is not None and not 0.0 < _check.number("sigma", self.sigma) <= 1.0:
             raise SettingError(f"sigma must be above 0 and at most 1, got {self.sigma!r}")
         if self.population is not None:
             _check.integer("population", self.population, 4)
@@ -117,14 +123,14 @@ class CMAESSearcher(Searcher[CMAState]):
     def init(self, problem: Problem) -> CMAState:
         if problem.space is None:
             raise SettingError("cmaes must know the space beforehand: declare it with space=")
-        return CMAState(History.empty(problem), problem.space)
+        return CMAState(History.empty(problem), problem.space, problem.n_trials)
 
     def tell(self, state: CMAState, trial: Trial) -> CMAState:
         history = state.history.tell(trial)
         ours = _generation(trial) is not None
         run = state.run
         if run is None and ours:
-            run = self._begun(history, mixed_of(state.space))
+            run = self._begun(history, mixed_of(state.space), state.trials)
         state = state._replace(history=history, run=run)
         if not (trial.state.finished or trial.state is PAUSED) or run is None:
             return state
@@ -143,7 +149,7 @@ class CMAESSearcher(Searcher[CMAState]):
         if not ask.space.dims:
             return Proposal([])
         mixed = mixed_of(ask.space)
-        run = state.run or self._begun(state.history, mixed)
+        run = state.run or self._begun(state.history, mixed, state.trials)
         found = chosen(state.history, mixed, ask, self._drawn(run, mixed, ask))
         return Proposal(*found)
 
@@ -158,16 +164,16 @@ class CMAESSearcher(Searcher[CMAState]):
             row = mixed.row(latent, codes)
             yield Candidate(row, {"cma": run.generation, "hidden": mixed.hidden(row, latent)})
 
-    def _begun(self, history: History, mixed: Mixed) -> _Run:
+    def _begun(self, history: History, mixed: Mixed, trials: int | None) -> _Run:
         """The first generation: around the middle, the best of few trials, or the best share of many."""
         dims = len(mixed.numbers)
-        size = self.population or default_size(dims + len(mixed.categories))
+        size = self.population or _size(dims + len(mixed.categories), trials)
         categories = _believed(mixed)
         plan = Plan(size, size)
         if not dims:
             return _Run(None, categories, plan, None)
         mean, scales = mixed.center[mixed.numbers], _scales(mixed)
-        evolution = start(mean, self.sigma, scales, self._separable(dims))
+        evolution = start(mean, self._sigma(dims), scales, self._separable(dims))
         order = _order(history, np.arange(history.n if self.warm_start else 0))
         if len(order):
             best = order[: max(1, int(np.ceil(_SHARE * len(order))))]
@@ -175,7 +181,7 @@ class CMAESSearcher(Searcher[CMAState]):
             if len(order) >= max(10, 2 * dims):
                 evolution = warm_start(points, self._separable(dims))
             else:
-                evolution = start(points[0], self.sigma, scales, self._separable(dims))
+                evolution = start(points[0], self._sigma(dims), scales, self._separable(dims))
         return self._run(evolution, categories, plan, 0, mixed)
 
     def _run(
@@ -183,6 +189,9 @@ class CMAESSearcher(Searcher[CMAState]):
     ) -> _Run:
         evolution = with_margin(evolution, mixed.discrete, mixed.edges, 1.0 / (evolution.dims * plan.size))
         return _Run(evolution, categories, plan, Pace.of(evolution) if self.adapt_rates else None, generation)
+
+    def _sigma(self, dims: int) -> float:
+        return min(_REACH / math.sqrt(dims), _WIDEST) if self.sigma is None else self.sigma
 
     def _separable(self, dims: int) -> bool:
         return dims >= _SEPARABLE if self.separable is None else self.separable
@@ -231,7 +240,7 @@ class CMAESSearcher(Searcher[CMAState]):
         mean = np.array(
             [domain.draw(u) for domain, u in zip(domains, rng.random(dims).tolist(), strict=True)]
         )
-        evolution = start(mean, self.sigma * plan.narrower, _scales(mixed), self._separable(dims))
+        evolution = start(mean, self._sigma(dims) * plan.narrower, _scales(mixed), self._separable(dims))
         return self._run(evolution, _believed(mixed), plan, run.generation, mixed)
 
 
@@ -258,6 +267,14 @@ def _batch(history: History, mixed: Mixed, run: _Run, ranked: Indices) -> _Batch
         None if known.all() else known,
         float(history.losses[ranked[0], 0]),
     )
+
+
+def _size(dims: int, trials: int | None) -> int:
+    """The default population, a smaller one when there will be few generations."""
+    size = default_size(dims)
+    if trials is None or trials >= _FEW_GENERATIONS * size:
+        return size
+    return min(size, max(_LEAST_SIZE, round(size * 2 / 3)))
 
 
 def _generation(trial: Trial) -> int | None:
