@@ -17,6 +17,7 @@ from tunesmith.agreement import Same, refuse, told
 from tunesmith.errors import SettingError, StudyError
 from tunesmith.kernel.callback import AnyCallback, Callback
 from tunesmith.kernel.cursor import Cursor
+from tunesmith.kernel.finite import afterwards, beforehand
 from tunesmith.kernel.run import ENDLESS, check
 from tunesmith.kernel.stop import StopRule
 from tunesmith.kernel.study import Study
@@ -361,6 +362,9 @@ class _Announce(Callback):
 
     def started(self, study: Study, n_trials: int | None, workers: int, put_back: int) -> None:  # noqa: ARG002
         ledger = study.cursor.fold.ledger
+        few = beforehand(ledger, n_trials, study.cursor.searcher.ends)
+        if few is not None:
+            sys.stderr.write(f"{study.name}: {few}\n")
         if not ledger.trials:
             return
         total = f" of {n_trials}" if n_trials is not None else ""
@@ -376,3 +380,6 @@ class _Announce(Callback):
             sys.stderr.write(f"{study.name}: interrupted, {ledger.finished} done{put_back}{more}\n")
         elif reason != "failed" and ledger.finished and ledger.finished == ledger.states[TrialState.FAILED]:
             sys.stderr.write(f"{why_none(study.name, ledger)}\n")
+        spent = afterwards(ledger, repeated=True) if reason != "failed" else None
+        if spent is not None:
+            sys.stderr.write(f"{study.name}: {spent}\n")

@@ -11,6 +11,7 @@ from tunesmith import _check
 from tunesmith.errors import Conflict, LeaseLost, NoTrial, SettingError
 from tunesmith.kernel import replay as replaying
 from tunesmith.kernel.cursor import Cursor
+from tunesmith.kernel.finite import afterwards
 from tunesmith.kernel.measure import Measured, flaw, measured
 from tunesmith.kernel.plan import question, queued
 from tunesmith.kernel.trial import TrialHandle, decision, domains_of, ended
@@ -273,7 +274,8 @@ class Study(Reading):
             self._read()
             fold = self.cursor.fold
             told = self.cursor.searcher.explain(fold.search_state, question(fold, self.spec.seed))
-        return f"{told}."
+            spent = afterwards(fold.ledger)
+        return f"{told}; {spent}." if spent else f"{told}."
 
     def replay(self) -> replaying.Replay:
         """Ask for every proposal again from the log, and say whether each came out bit for bit as it did."""
