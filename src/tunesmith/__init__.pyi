@@ -58,11 +58,13 @@ from tunesmith.search.cmaes import CMAESSearcher as CMAESSearcher
 from tunesmith.search.combine import ChainSearcher as ChainSearcher
 from tunesmith.search.combine import FixedSearcher as FixedSearcher
 from tunesmith.search.de import DESearcher as DESearcher
+from tunesmith.search.explore import ExploreSearcher as ExploreSearcher
 from tunesmith.search.forest import ForestSearcher as ForestSearcher
 from tunesmith.search.genetic import GeneticSearcher as GeneticSearcher
 from tunesmith.search.gp import GPSearcher as GPSearcher
 from tunesmith.search.gradient import GradientSearcher as GradientSearcher
 from tunesmith.search.grid import GridSearcher as GridSearcher
+from tunesmith.search.local import LocalSearcher as LocalSearcher
 from tunesmith.search.manual import ManualSearcher as ManualSearcher
 from tunesmith.search.nsga2 import NSGA2Searcher as NSGA2Searcher
 from tunesmith.search.nsga3 import NSGA3Searcher as NSGA3Searcher

@@ -22,6 +22,8 @@ SEARCHERS: Mapping[str, str] = {
     "grid": "tunesmith.search.grid:GridSearcher",
     "random": "tunesmith.search.random:RandomSearcher",
     "qmc": "tunesmith.search.qmc:QMCSearcher",
+    "local": "tunesmith.search.local:LocalSearcher",
+    "explore": "tunesmith.search.explore:ExploreSearcher",
     "tpe": "tunesmith.search.tpe:TPESearcher",
     "policy": "tunesmith.search.policy:PolicySearcher",
     "forest": "tunesmith.search.forest:ForestSearcher",

@@ -4,11 +4,13 @@ from tunesmith.search.bandit import BanditSearcher
 from tunesmith.search.cmaes import CMAESSearcher
 from tunesmith.search.combine import ChainSearcher
 from tunesmith.search.de import DESearcher
+from tunesmith.search.explore import ExploreSearcher
 from tunesmith.search.forest import ForestSearcher
 from tunesmith.search.genetic import GeneticSearcher
 from tunesmith.search.gp import GPSearcher
 from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher
+from tunesmith.search.local import LocalSearcher
 from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.nsga2 import NSGA2Searcher
 from tunesmith.search.nsga3 import NSGA3Searcher
@@ -124,3 +126,11 @@ class TestClassicDE(SearcherLaws):
 
 class TestPSO(SearcherLaws):
     searcher = PSOSearcher(population=5)
+
+
+class TestLocal(SearcherLaws):
+    searcher = LocalSearcher(n_startup=2, shortest=0.05)  # so that it starts anew, too
+
+
+class TestExplore(SearcherLaws):
+    searcher = ExploreSearcher(near=0.5)
