@@ -41,7 +41,7 @@ class TestLocal:
         assert all(min(Driver(LocalSearcher(), BOX, seed=seed).run(bowl, 120)) < 0.002 for seed in range(3))
 
     def test_mixed_spaces(self):
-        """Over 20 other seeds the median after 120 trials was 0.0014, the worst 0.014; a wrong kind is 0.3."""
+        """Over 20 other seeds the median after 120 trials was 0.0014, a wrong kind is 0.3."""
         found = [min(Driver(LocalSearcher(), MIXED, seed=seed).run(mixed, 120)) for seed in range(5)]
         assert np.median(found) < 0.01
 
