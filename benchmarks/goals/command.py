@@ -38,8 +38,9 @@ POINTS = (25, 50, 100, 200)
 @click.option(
     "--contenders", default=",".join(CONTENDERS), show_default=True, help="All are compared with the first."
 )
-@click.option("--slow", default="optuna-gp", show_default=True, help="Those with fewer seeds.")
+@click.option("--slow", default="optuna-gp", show_default=True, help="Those with fewer seeds and trials.")
 @click.option("--slow-seeds", default=3, show_default=True)
+@click.option("--slow-trials", default=100, show_default=True)
 @options
 def goals(
     wanted: str,
@@ -47,6 +48,7 @@ def goals(
     contenders: str,
     slow: str,
     slow_seeds: int,
+    slow_trials: int,
     seeds: int,
     jobs: int,
     pythons: Sequence[str],
@@ -57,12 +59,13 @@ def goals(
     """Hypervolume of two and three objectives. Runs are saved, and not played twice."""
     found, ours = installed(contenders, pythons)
     names = tasks.names(wanted)
+    late = slow.split(",")
     plan = [
-        Job(contender=who, task=task, seed=seed, trials=trials)
+        Job(contender=who, task=task, seed=seed, trials=min(trials, slow_trials) if who in late else trials)
         for seed in range(seeds)
         for task in names
         for who in ours
-        if seed < slow_seeds or who not in slow.split(",")
+        if seed < slow_seeds or who not in late
     ]
     begun = time.perf_counter()
     failures = played("", plan, Traces(traces), jobs, play)
@@ -126,7 +129,9 @@ def missing(runs: Sequence[Mapping[str, Any]], points: Sequence[int]) -> stats.R
         most = greatest(name, mine)
         for run in mine:
             losses = np.array(run["values"])
-            row = np.array([1.0 - volume(name, losses[:n]) / most for n in points])
+            row = np.array(
+                [1.0 - volume(name, losses[:n]) / most if n <= len(losses) else np.nan for n in points]
+            )
             found.setdefault(run["contender"], {}).setdefault(name, {})[run["seed"]] = row
     return found
 

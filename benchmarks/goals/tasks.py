@@ -5,6 +5,10 @@ ZDT: Zitzler, Deb and Thiele (2000), Evol. Comput. 8, definition 4. DTLZ: Deb, T
 (2005), Scalable test problems for evolutionary multiobjective optimization, sections 6 and 8.
 Hypervolume is measured within a reference point that nine of ten random configurations are below in each
 objective; refs.json holds it, written by `python -m benchmarks.goals.tasks`.
+
+Where a paper has the optimum of the parameters that decide the distance to the front in the middle of their
+range (ZDT4, DTLZ1, DTLZ2), the range is cut at one side, by turns the lower and the upper one: who begins in
+the middle would have no more to find.
 """
 
 from __future__ import annotations
@@ -71,6 +75,12 @@ def _floats(count: int) -> Space:
     return tuple(Param(name=f"x{i}", kind="float") for i in range(count))
 
 
+def _cut(count: int, first: int) -> Space:
+    """Numbers from 0.2 to 1 and from 0 to 0.7 by turns, after the first ones."""
+    ends = [(0.0, 1.0) if i < first else (0.2, 1.0) if i % 2 else (0.0, 0.7) for i in range(count)]
+    return tuple(Param(name=f"x{i}", kind="float", low=low, high=high) for i, (low, high) in enumerate(ends))
+
+
 def _zdt(name: str, dims: int, f1: Callable[[float], float], g: Callable[[Array], float], h: _H) -> Task:
     def evaluate(config: Config) -> Losses:
         x = np.array([config[f"x{i}"] for i in range(dims)])
@@ -81,7 +91,8 @@ def _zdt(name: str, dims: int, f1: Callable[[float], float], g: Callable[[Array]
         xs = [f1(x) for x in np.linspace(0.0, 1.0, 4001).tolist()]
         return np.array([(x, h(x, 1.0)) for x in xs])
 
-    return Task(name, 2, _floats(dims), evaluate, front)
+    space = _cut(dims, 1) if g is _many_fronts else _floats(dims)
+    return Task(name, 2, space, evaluate, front)
 
 
 _H = Callable[[float, float], float]
@@ -127,7 +138,9 @@ def _dtlz(name: str, objectives: int, k: int, shape: Callable[[Array, float], Lo
         least = 1.0 if shape is _patches else 0.0
         return np.array([shape(x, least) for x in grid])
 
-    return Task(name, objectives, _floats(objectives - 1 + k), evaluate, front)
+    count = objectives - 1 + k
+    space = _floats(count) if shape is _patches else _cut(count, objectives - 1)
+    return Task(name, objectives, space, evaluate, front)
 
 
 _G = Callable[[Array], float]
