@@ -147,8 +147,9 @@ def _goals(record: Record) -> str:
         f"### {_TITLES['goals']}\n",
         f"{len(record['tasks'])} tasks ({', '.join(record['tasks'])}), {record['seeds']} seeds each, fewer "
         "seeds and trials for slow peers. Regret: the share of the hypervolume of the true front that is "
-        "missing; for models, which should err little and be small, of all that anyone found. Hypervolume is measured within a "
-        "point that nine of ten random configurations are below in each objective. Difference and beaten: "
+        "missing; for models, which should err little and be small, of all that anyone found. Hypervolume is "
+        "measured within a point that nine of ten random configurations are below in each objective. "
+        "Difference and beaten: "
         f"as above, against {record['base']}.\n",
     ]
     for point, of in record["points"].items():
