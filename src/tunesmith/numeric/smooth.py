@@ -31,14 +31,20 @@ class Smooth(NamedTuple):
 
 
 def distances(points: Floats, categories: Bools) -> Floats:
-    """Squared distances a column, shape (dims, n, n): 1 between categories, to what is inactive (NaN)."""
+    """Squared distances a column, shape (dims, n, n), those of points in some Euclidean space.
+
+    So a kernel of their weighted sum is positive definite. Categories are 1 apart. What is inactive (NaN) is
+    one more category; of numbers, a point beside the middle of their line, 1 from both of its ends.
+    """
     rows = points.T
     gap = rows[:, :, None] - rows[:, None, :]
     found = np.where(categories[:, None, None], (gap != 0.0).astype(np.float64), gap**2)
     missing = np.isnan(rows)
     one = missing[:, :, None] != missing[:, None, :]
     both = missing[:, :, None] & missing[:, None, :]
-    result: Floats = np.where(both, 0.0, np.where(one, 1.0, found))
+    here = np.where(missing, 0.5, rows)
+    aside = np.where(categories[:, None, None], 1.0, 0.75 + (here[:, :, None] - here[:, None, :]) ** 2)
+    result: Floats = np.where(both, 0.0, np.where(one, aside, found))
     return result
 
 
