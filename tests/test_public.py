@@ -14,6 +14,7 @@ NAMES = [
     "ASHA",
     "Ask",
     "Assignment",
+    "AutoSearcher",
     "BanditSearcher",
     "CMAESSearcher",
     "Callback",

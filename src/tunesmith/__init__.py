@@ -19,6 +19,7 @@ _HOME = {
     "Ask": "search._base",
     "Assignment": "record.assignment",
     "BanditSearcher": "search.bandit",
+    "AutoSearcher": "search.auto",
     "CMAESSearcher": "search.cmaes",
     "Callback": "kernel.callback",
     "Categorical": "space",

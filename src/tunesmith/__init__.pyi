@@ -53,6 +53,7 @@ from tunesmith.search._base import Handles as Handles
 from tunesmith.search._base import HistorySearcher as HistorySearcher
 from tunesmith.search._base import Proposal as Proposal
 from tunesmith.search._base import Searcher as Searcher
+from tunesmith.search.auto import AutoSearcher as AutoSearcher
 from tunesmith.search.bandit import BanditSearcher as BanditSearcher
 from tunesmith.search.cmaes import CMAESSearcher as CMAESSearcher
 from tunesmith.search.combine import ChainSearcher as ChainSearcher

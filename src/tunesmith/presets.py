@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tunesmith.errors import SettingError, StudyError
 from tunesmith.schedule._base import Scheduler
-from tunesmith.search._base import Searcher
+from tunesmith.search._base import Rule, Searcher
 from tunesmith.store._base import Store
 from tunesmith.store.memory import MemoryStore
 
@@ -35,6 +35,7 @@ SEARCHERS: Mapping[str, str] = {
     "nsga3": "tunesmith.search.nsga3:NSGA3Searcher",
     "de": "tunesmith.search.de:DESearcher",
     "pso": "tunesmith.search.pso:PSOSearcher",
+    "auto": "tunesmith.search.auto:AutoSearcher",
 }
 SCHEDULERS: Mapping[str, str] = {
     "none": "tunesmith.schedule.none:NoScheduler",
@@ -45,7 +46,24 @@ COMBINED: Mapping[str, str] = {  # made of others: names for records, not to be 
     "fixed": "tunesmith.search.combine:FixedSearcher",
     "bandit": "tunesmith.search.bandit:BanditSearcher",
 }
-DEFAULT_SEARCHER = "tpe"
+AUTO_PARTS = ("gp", "tpe", "cmaes", "nsga2")
+AUTO: tuple[Rule, ...] = (
+    (
+        3,
+        (("objectives", 2, None), ("seen", 300, None)),
+        "300 trials are a population to breed from",
+    ),
+    (0, (("objectives", 2, None),), "models of the objectives need the fewest trials"),
+    (
+        2,
+        (("numeric", 1, None), ("conditional", None, 0), ("seen", 1000, None)),
+        "after 1,000 trials of numbers alone a distribution that moves costs nothing and goes on improving",
+    ),
+    (1, (("seen", 1000, None),), "after 1,000 trials it is the cheapest model of categories and conditions"),
+    (0, (), "below 1,000 trials a model of the objective needs the fewest trials"),
+)
+"""The rules of `auto`, the first that holds: an index of AUTO_PARTS, facts with limits, and why."""
+DEFAULT_SEARCHER = "auto"
 DEFAULT_SCHEDULER = "none"
 DEFAULT_STORAGE = "sqlite:///tunesmith.db"
 
@@ -65,7 +83,11 @@ _SCHEDULE = _Room("scheduler", SCHEDULERS, "tunesmith.schedulers", Scheduler)
 
 def searcher(given: str | Searcher[Any] | None) -> Searcher[Any]:
     """The searcher of this name (or 'module:Class'), or the object itself. Raises SettingError."""
-    found: Searcher[Any] = _resolve(_SEARCH, DEFAULT_SEARCHER if given is None else given, {})
+    name = DEFAULT_SEARCHER if given is None else given
+    settings: dict[str, Any] = {}
+    if name == "auto":
+        settings = {"parts": tuple(searcher(part) for part in AUTO_PARTS), "rules": AUTO}
+    found: Searcher[Any] = _resolve(_SEARCH, name, settings)
     return found
 
 

@@ -1,5 +1,6 @@
 """One line a method: the laws ship in `tunesmith.testing`."""
 
+from tunesmith.search.auto import AutoSearcher
 from tunesmith.search.bandit import BanditSearcher
 from tunesmith.search.cmaes import CMAESSearcher
 from tunesmith.search.combine import ChainSearcher
@@ -134,3 +135,13 @@ class TestLocal(SearcherLaws):
 
 class TestExplore(SearcherLaws):
     searcher = ExploreSearcher(near=0.5)
+class TestAuto(SearcherLaws):
+    searcher = AutoSearcher(
+        (GPSearcher(n_startup=3, candidates=32, ascents=2), TPESearcher(n_startup=2), CMAESSearcher()),
+        (
+            (2, (("seen", 6, None), ("numeric", 1, None)), "numbers"),
+            (1, (("seen", 4, None),), "many trials"),
+            (0, (("conditional", 0, None), ("workers", 1, None), ("budget", 0, None)), "few trials"),
+        ),
+    )
+    n_trials = 9

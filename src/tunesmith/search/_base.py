@@ -19,6 +19,9 @@ from tunesmith.space.space import Space
 
 S = TypeVar("S")
 
+Rule = tuple[int, tuple[tuple[str, float | None, float | None], ...], str]
+"""When a part of `AutoSearcher` answers: its index; facts with least and largest values; why, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handles:

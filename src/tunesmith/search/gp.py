@@ -8,7 +8,6 @@ ICLR (beliefs); Knowles (2006), IEEE Trans. Evol. Comput. 10 (several objectives
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,7 +42,7 @@ class GPSearcher(HistorySearcher):
     since of longer histories the best, the latest and an even sample are looked at.
 
     Args:
-        n_startup: trials observed before the model is used; None: half the parameters + 2, from 4 to 10.
+        n_startup: trials observed before the model is used.
         candidates: points at which the acquisition is looked at, half of them near the best trials.
         ascents: how many of these are climbed from.
         fantasies: samples of what pending trials may return.
@@ -55,15 +54,14 @@ class GPSearcher(HistorySearcher):
 
     handles = Handles(objectives=None)
 
-    n_startup: int | None = None
+    n_startup: int = 5
     candidates: int = 512
     ascents: int = 8
     fantasies: int = 8
     per_second: bool = False
 
     def __post_init__(self) -> None:
-        if self.n_startup is not None:
-            _check.integer("n_startup", self.n_startup, 1)
+        _check.integer("n_startup", self.n_startup, 1)
         _check.integer("candidates", self.candidates, 2)
         _check.integer("ascents", self.ascents, 1)
         _check.integer("fantasies", self.fantasies, 1)
@@ -75,8 +73,7 @@ class GPSearcher(HistorySearcher):
         if not space.dims:
             return Proposal([])
         pending = pending_units(ask.pending, space)
-        startup = self.n_startup or min(max(4, math.ceil(len(space.dims) / 2) + 2), 10)
-        ranked = iter([start_row(ask)]) if state.n < startup else self._ranked(state, ask, pending)
+        ranked = iter([start_row(ask)]) if state.n < self.n_startup else self._ranked(state, ask, pending)
         return Proposal(untried(state, space, ask.rng, ranked, pending))
 
     def _ranked(self, history: History, ask: Ask, pending: Floats) -> Iterator[list[float]]:

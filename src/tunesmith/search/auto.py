@@ -1,0 +1,140 @@
+"""The searcher that chooses: which method answers is decided by facts about the study, trial by trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tunesmith.errors import SettingError
+from tunesmith.numeric.axis import Kind
+from tunesmith.record.history import History
+from tunesmith.record.problem import Problem
+from tunesmith.record.trial import Trial
+from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal, Rule, Searcher, label
+from tunesmith.search._layout import layout_of
+from tunesmith.search.combine import Parts, as_seen_by, ask_for, ask_part, check_parts, settle
+
+
+class AutoState(NamedTuple):
+    """The problem, the history that models share, and the states of parts that are not made of it."""
+
+    problem: Problem
+    history: History
+    others: tuple[Any, ...]  # None for parts that share the history, or cannot deal with the problem
+
+
+def _numeric(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
+    axes = layout_of(ask.space).frame.axes
+    return float(np.mean([axis.kind is not Kind.CATEGORIES for axis in axes])) if axes else 1.0
+
+
+def _conditional(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
+    return float(np.mean([bool(p.rules) for p in ask.space.dims])) if ask.space.dims else 0.0
+
+
+FACTS: Mapping[str, Callable[[Ask, AutoState], float]] = {
+    "objectives": lambda ask, state: len(state.problem.objectives),  # noqa: ARG005
+    "parameters": lambda ask, state: len(ask.space.dims),  # noqa: ARG005
+    "numeric": _numeric,  # share of parameters that are no categories
+    "conditional": _conditional,  # share of parameters that have conditions
+    "trials": lambda ask, state: ask.number,  # noqa: ARG005
+    "seen": lambda ask, state: state.history.n,  # noqa: ARG005
+    "workers": lambda ask, state: len(ask.pending) + 1,  # noqa: ARG005
+    "budget": lambda ask, state: state.problem.n_trials or float("inf"),  # noqa: ARG005
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AutoSearcher(Searcher[AutoState]):
+    """Chooses the method by what the study is, and changes it as the study grows.
+
+    Choose it by choosing nothing: it is the default. The rules are data, measured against the peers
+    (docs/benchmarks.md); the first one whose facts hold decides, and `study.explain_search()` says which and
+    why. All methods learn from all trials, whoever proposed them. An ask costs what the chosen one takes.
+
+    Args:
+        parts: the methods.
+        rules: which part answers when; see `presets.AUTO`.
+
+    Raises:
+        SettingError: for rules about parts or facts that there are not.
+    """
+
+    parts: Parts
+    rules: tuple[Rule, ...]
+    handles: Handles = field(init=False, repr=False, compare=False)
+    prepares: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        parts = check_parts("parts", self.parts, 1)
+        for part, facts, _ in self.rules:
+            if not 0 <= part < len(parts):
+                raise SettingError(f"a rule names part {part}, and there are {len(parts)}")
+            for fact, _, _ in facts:
+                if fact not in FACTS:
+                    raise SettingError(f"a rule goes by {fact!r}: known are {', '.join(FACTS)}")
+        settle(
+            self, {"parts": parts, "handles": parts[0].handles, "prepares": any(p.prepares for p in parts)}
+        )
+
+    def init(self, problem: Problem) -> AutoState:
+        others = tuple(
+            None if isinstance(part, HistorySearcher) or not _able(part, problem) else part.init(problem)
+            for part in self.parts
+        )
+        return AutoState(problem, History.empty(problem), others)
+
+    def tell(self, state: AutoState, trial: Trial) -> AutoState:
+        others = tuple(
+            None if other is None else part.tell(other, as_seen_by(trial, arm))
+            for arm, (part, other) in enumerate(zip(self.parts, state.others, strict=True))
+        )
+        return AutoState(state.problem, state.history.tell(trial), others)
+
+    def ask(self, state: AutoState, ask: Ask) -> Proposal | None:
+        arm, _ = self._choice(state, ask)
+        return ask_part(self.parts, self._states(state), arm, ask)
+
+    def prepare(self, state: AutoState, ask: Ask) -> None:
+        arm, _ = self._choice(state, ask)
+        if self.parts[arm].prepares:
+            self.parts[arm].prepare(self._states(state)[arm], ask_for(arm, ask))
+
+    def explain(self, state: AutoState, ask: Ask) -> str:
+        arm, why = self._choice(state, ask)
+        return f"{label(self.parts[arm])}, because {why}"
+
+    def _choice(self, state: AutoState, ask: Ask) -> tuple[int, str]:
+        """The part that answers, and why: that of the first rule whose facts hold."""
+        for arm, facts, why in self.rules:
+            if state.others[arm] is None and not isinstance(self.parts[arm], HistorySearcher):
+                continue  # it cannot deal with such a study
+            if all(_within(FACTS[fact](ask, state), low, high) for fact, low, high in facts):
+                return arm, why
+        return 0, "no rule says otherwise"
+
+    def _states(self, state: AutoState) -> tuple[Any, ...]:
+        return tuple(
+            state.history if isinstance(part, HistorySearcher) else other
+            for part, other in zip(self.parts, state.others, strict=True)
+        )
+
+
+def _within(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _able(part: Searcher[Any], problem: Problem) -> bool:
+    """Whether the part can deal with such a study."""
+    handles = part.handles
+    if handles.objectives is not None and len(problem.objectives) > handles.objectives:
+        return False
+    space = problem.space
+    if space is None:
+        return handles.define_by_run
+    if not handles.conditions and any(parameter.rules for parameter in space.parameters):
+        return False
+    return handles.constraints or not space.constraints
