@@ -3,7 +3,7 @@
 C = M(q) + T tau T' + rho I: the Matern-5/2 kernel of `kernels` with one weight w_j = 1 / l_j^2 a dimension, a
 trend linear in the features T of `Embedding.features` with variances tau (Rasmussen and Williams 2006,
 ch. 2.7), and noise. Targets are standardised, the output scale is 1; the constant mean is profiled. Priors:
-log l ~ N(1 / 2 + log(d) / 2, 3) (after Hvarfner et al. 2024, arXiv 2402.02229, who have sqrt 2 for 1 / 2),
+log l ~ N(0.2 + log(d) / 2, 3) (after Hvarfner et al. 2024, arXiv 2402.02229, who have sqrt 2 for 0.2),
 log rho ~ N(-4, 1), log tau around fixed shares of the variance. The gradient needs no array of n x n x d:
 with G = dNLL/dC, H = G o dM/dq and h = H 1, dNLL/dw_c = 2 (z_c^2 . h - z_c . (H z_c)) and
 dNLL/dtau_t = T_t'G T_t.
@@ -24,7 +24,7 @@ from tunesmith.numeric.kernels import matern, matern_value, squared_distances
 
 Floats = NDArray[np.float64]
 
-_MEAN_LENGTH, _SD_LENGTH = 0.5, math.sqrt(3.0)
+_MEAN_LENGTH, _SD_LENGTH = 0.2, math.sqrt(3.0)
 _MEAN_NOISE, _SD_NOISE = -4.0, 1.0
 _SHARES, _SD_TREND = (0.1, 0.1, 0.3), 1.5  # of the variance, for the three parts of the trend
 _VARIANCES = (1.0 / 12.0, 1.0 / 180.0, 1.0 / 180.0)  # of u - 1/2 and its square, for uniform u
