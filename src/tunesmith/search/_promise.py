@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tunesmith.numeric import gp
 from tunesmith.numeric.acquisition import log_ei, log_feasible, log_mean
 from tunesmith.numeric.axis import Axis, Kind
+from tunesmith.numeric.kernels import squared_distances
 from tunesmith.record.history import History
 from tunesmith.search._base import Ask
 from tunesmith.search._surrogate import (
@@ -37,6 +38,8 @@ Term = Callable[[Floats], tuple[Floats, Gradient]]
 
 _BELIEF = 10.0  # weight of the priors' logarithm, over the number of trials
 _DIRECTIONS = 16  # of scalarisations, taken in turn
+_APART = 0.05  # of the range of each parameter, over which roughness shows anew
+RAW = False
 _LEAST_SURE = -5.0  # logarithm of a probability of failure that counts
 
 
@@ -60,16 +63,37 @@ class Promise:
 
 @dataclass(frozen=True)
 class _Improvement:
-    """log EI below `best` (S,), averaged over samples of pending trials."""
+    """log EI below `best` (S,), averaged over samples of pending trials.
+
+    What the process takes for noise may as well be roughness, which shows anew some way off and not at the
+    same place: so a row has it in the measure in which it lies apart from the `seen` ones.
+    """
 
     process: gp.Posterior
     best: Floats
+    seen: Floats  # embedded rows
 
     def __call__(self, rows: Floats) -> tuple[Floats, Gradient]:
-        at = self.process.predict(rows)
-        values, by_mean, by_sd = log_ei(at.mean, at.sd[:, None], self.best)
+        process = self.process
+        at = process.predict(rows)
+        z = process.embedding.embed(rows)
+        gaps = squared_distances(z, self.seen)
+        near = np.argmin(gaps, axis=1)
+        reach = 2.0 * process.embedding.dims * _APART**2
+        same = np.exp(-gaps[np.arange(len(rows)), near] / reach)
+        sd = np.sqrt(at.sd**2 + process.rho * (1.0 - same))
+        values, by_mean, by_sd = log_ei(at.mean, sd[:, None], self.best)
         total, shares = log_mean(values)
-        return total, lambda: at.gradient(shares * by_mean, (shares * by_sd).sum(axis=1))
+
+        def gradient() -> Floats:
+            slope = (shares * by_sd).sum(axis=1) / sd
+            found = at.gradient(shares * by_mean, slope * at.sd)
+            columns, numbers = process.embedding.columns, process.embedding.numbers
+            away = (z - self.seen[near])[:, columns] * (slope * process.rho * same / reach)[:, None]
+            found[:, numbers] += np.where(np.isnan(rows[:, numbers]), 0.0, away)
+            return found
+
+        return total, gradient
 
 
 @dataclass(frozen=True)
@@ -175,8 +199,9 @@ def _goal(history: History, ask: Ask) -> Quantity:
 
 def _improvement(main: Surrogate, feasible: NDArray[np.bool_], pending: Floats, normals: Floats) -> Term:
     process = main.process
-    best = float(process.at_observations(main.y)[feasible].min())
+    best = float(main.y[feasible].min()) if RAW else float(process.at_observations(main.y)[feasible].min())
+    seen = process.embedding.embed(np.concatenate([main.units, pending]))
     if not len(pending):
-        return _Improvement(process, np.array([best]))
+        return _Improvement(process, np.array([best]), seen)
     process, samples = process.with_pending(pending, normals)
-    return _Improvement(process, np.minimum(best, samples.min(axis=0)))
+    return _Improvement(process, np.minimum(best, samples.min(axis=0)), seen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal, Rule, Searcher, label
 from tunesmith.search._layout import layout_of
-from tunesmith.search.combine import Parts, as_seen_by, ask_for, ask_part, check_parts, settle
+from tunesmith.search.combine import Parts, as_seen_by, ask_part, check_parts, settle
 
 
 class AutoState(NamedTuple):
@@ -63,10 +63,10 @@ class AutoSearcher(Searcher[AutoState]):
         SettingError: for rules about parts or facts that there are not.
     """
 
+    handles = Handles(objectives=None)
+
     parts: Parts
     rules: tuple[Rule, ...]
-    handles: Handles = field(init=False, repr=False, compare=False)
-    prepares: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         parts = check_parts("parts", self.parts, 1)
@@ -76,9 +76,7 @@ class AutoSearcher(Searcher[AutoState]):
             for fact, _, _ in facts:
                 if fact not in FACTS:
                     raise SettingError(f"a rule goes by {fact!r}: known are {', '.join(FACTS)}")
-        settle(
-            self, {"parts": parts, "handles": parts[0].handles, "prepares": any(p.prepares for p in parts)}
-        )
+        settle(self, {"parts": parts})
 
     def init(self, problem: Problem) -> AutoState:
         others = tuple(
@@ -97,11 +95,6 @@ class AutoSearcher(Searcher[AutoState]):
     def ask(self, state: AutoState, ask: Ask) -> Proposal | None:
         arm, _ = self._choice(state, ask)
         return ask_part(self.parts, self._states(state), arm, ask)
-
-    def prepare(self, state: AutoState, ask: Ask) -> None:
-        arm, _ = self._choice(state, ask)
-        if self.parts[arm].prepares:
-            self.parts[arm].prepare(self._states(state)[arm], ask_for(arm, ask))
 
     def explain(self, state: AutoState, ask: Ask) -> str:
         arm, why = self._choice(state, ask)
