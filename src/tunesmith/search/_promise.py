@@ -39,7 +39,6 @@ Term = Callable[[Floats], tuple[Floats, Gradient]]
 _BELIEF = 10.0  # weight of the priors' logarithm, over the number of trials
 _DIRECTIONS = 16  # of scalarisations, taken in turn
 _APART = 0.05  # of the range of each parameter, over which roughness shows anew
-RAW = False
 _LEAST_SURE = -5.0  # logarithm of a probability of failure that counts
 
 
@@ -199,7 +198,7 @@ def _goal(history: History, ask: Ask) -> Quantity:
 
 def _improvement(main: Surrogate, feasible: NDArray[np.bool_], pending: Floats, normals: Floats) -> Term:
     process = main.process
-    best = float(main.y[feasible].min()) if RAW else float(process.at_observations(main.y)[feasible].min())
+    best = float(main.y[feasible].min())
     seen = process.embedding.embed(np.concatenate([main.units, pending]))
     if not len(pending):
         return _Improvement(process, np.array([best]), seen)
