@@ -11,13 +11,14 @@ from tunesmith.numeric.axis import Axis, Kind
 from tunesmith.numeric.embedding import Embedding
 from tunesmith.numeric.qmc import sobol
 from tunesmith.record.history import History
-from tunesmith.search._layout import Layout, layout_of
+from tunesmith.search._layout import Layout, inferred, layout_of
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _TABLE = 512  # points of the even sample
+_MOST_SOBOL = 1024  # dimensions
 _NUDGES = (0.02, 0.1, 0.3)
 _SWITCH = 0.2
 
@@ -25,8 +26,8 @@ _SWITCH = 0.2
 class View:
     """A pure function of the space and of which columns data lack."""
 
-    def __init__(self, space: Space, optional: tuple[bool, ...]) -> None:
-        self.space = space
+    def __init__(self, space: Space, optional: tuple[bool, ...], seen: Floats | None = None) -> None:
+        self.seen = seen  # rows that tell what goes with what, where no condition does
         self.layout: Layout = layout_of(space)
         self.axes: tuple[Axis, ...] = self.layout.frame.axes
         self.categorical: Bools = np.array(
@@ -35,8 +36,7 @@ class View:
         self.cells: Bools = np.array([axis.kind is Kind.CELLS for axis in self.axes], dtype=np.bool_)
         sizes = [len(axis.masses()) if axis.kind is Kind.CATEGORIES else 0 for axis in self.axes]
         self.embedding = Embedding(sizes, optional)
-        table = sobol(len(self.axes)) if len(self.axes) <= _MOST_SOBOL else None
-        self.even = None if table is None else np.array([table.point(i) for i in range(_TABLE)])
+        self.even = _even(len(self.axes))
 
     def finish(self, points: Floats) -> Floats:
         """Cells and categories at their middles, what is inactive NaN."""
@@ -44,9 +44,9 @@ class View:
             column = points[:, d]
             points[:, d] = self.axes[d].snap(np.where(np.isnan(column), 0.5, column))
         active = self.layout.active(points)
-        if active is not None:
-            points = np.where(active, points, np.nan)
-        return points
+        if active is None and self.seen is not None:
+            active = inferred(self.layout.frame, self.seen, points, np.ones(points.shape, dtype=np.bool_))
+        return points if active is None else np.where(active, points, np.nan)
 
     def spread(self, rng: np.random.Generator, count: int) -> Floats:
         """Points that fill the space, through the priors: an even sample, turned by a random shift."""
@@ -112,7 +112,13 @@ class View:
         return rows
 
 
-_MOST_SOBOL = 1024
+@lru_cache(maxsize=8)
+def _even(dims: int) -> Floats | None:
+    """The first points of a Sobol sequence; None in very many dimensions."""
+    if dims > _MOST_SOBOL:
+        return None
+    table = sobol(dims)
+    return np.array([table.point(i) for i in range(_TABLE)])
 
 
 @lru_cache(maxsize=32)
@@ -124,6 +130,8 @@ def _remembered(space: Space, optional: tuple[bool, ...]) -> View:
 def view_of(history: History, space: Space) -> View:
     """The space, where a parameter can be inactive by a condition or because a trial did not have it."""
     units = history.units(space)
-    return _remembered(
-        space, tuple(bool(p.rules) or bool(np.isnan(units[:, d]).any()) for d, p in enumerate(space.dims))
-    )
+    lacking = [bool(np.isnan(column).any()) for column in units.T]
+    optional = tuple(bool(p.rules) or lacks for p, lacks in zip(space.dims, lacking, strict=True))
+    if any(lacking) and not layout_of(space).deciding:
+        return View(space, optional, units)
+    return _remembered(space, optional)
