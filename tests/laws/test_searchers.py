@@ -135,6 +135,8 @@ class TestLocal(SearcherLaws):
 
 class TestExplore(SearcherLaws):
     searcher = ExploreSearcher(near=0.5)
+
+
 class TestAuto(SearcherLaws):
     searcher = AutoSearcher(
         (GPSearcher(n_startup=3, candidates=32, ascents=2), TPESearcher(n_startup=2), CMAESSearcher()),
