@@ -39,7 +39,7 @@ Term = Callable[[Floats], tuple[Floats, Gradient]]
 _BELIEF = 10.0  # weight of the priors' logarithm, over the number of trials
 _DIRECTIONS = 16  # of scalarisations, taken in turn
 _APART = 0.05  # of the range of each parameter, over which roughness shows anew
-_LEAST_SURE = -5.0  # logarithm of a probability of failure that counts
+_LEAST_SURE = 5  # failures; minus their number is the least logarithm of a probability of success
 
 
 @dataclass(frozen=True)
@@ -175,9 +175,8 @@ def promise(history: History, ask: Ask, pending: Floats, fantasies: int, per_sec
     if feasible.any():
         normals = ask.rng.generator("gp/pending").normal(size=(len(pending), fantasies))
         terms.insert(0, _improvement(main, feasible, pending, normals))
-    if len(found.failed):
-        crash = surrogate(history, space, failure())
-        terms += [] if crash is None else [_Feasible(crash.process, _LEAST_SURE)]
+    if len(found.failed) and (crash := surrogate(history, space, failure())) is not None:
+        terms.append(_Feasible(crash.process, -float(max(_LEAST_SURE, len(found.failed)))))
     if per_second and (slow := surrogate(history, space, duration())) is not None:
         terms.append(_Cheap(slow.process, 1.0))
     if any(axis.prior is not None for axis in view.axes):

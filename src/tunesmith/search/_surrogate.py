@@ -30,6 +30,7 @@ _EVERY = 100  # up to here there is one at every position; then whenever the his
 _AGAIN = 8
 _GLANCE, _STEPS = 8, 30  # of the optimiser: to choose a transform, and to fit
 _MOST_FITTED = 300
+_FAR = 0.25
 _MOST = 800  # observations that a process is conditioned on
 
 
@@ -38,12 +39,13 @@ class Quantity:
     """One thing that is modelled. `observed`: rows of a history, and the quantity there.
 
     `shapes`: powers of the Yeo-Johnson transform among which the likelihood chooses; none keeps signs and
-    scales.
+    scales. `length`: of a process that is not fitted, a dimension, over the root of their number.
     """
 
     name: Any  # a key: equal names are equal quantities
     observed: Callable[[History], tuple[Indices, Floats]]
     shapes: tuple[float, ...] = ()
+    length: float | None = None
 
     def shaped(self, values: Floats, power: float | None) -> tuple[Floats, float]:
         """Targets for a process, and the logarithm of the Jacobian."""
@@ -90,7 +92,10 @@ def scalarised(weights: tuple[float, ...]) -> Quantity:
 
 
 def failure() -> Quantity:
-    """1 where trials failed, -1 where they did not."""
+    """1 where trials failed, -1 where they did not.
+
+    What is likeliest of a step is a length that is short, and failures far from others would teach nothing.
+    """
 
     def observed(history: History) -> tuple[Indices, Floats]:
         found = targets(history)
@@ -98,7 +103,7 @@ def failure() -> Quantity:
         values[: len(found.rows)] = -1.0
         return np.concatenate([found.rows, found.failed]), values
 
-    return Quantity("failure", observed)
+    return Quantity("failure", observed, length=_FAR)
 
 
 def constraint(name: str) -> Quantity:
@@ -189,6 +194,9 @@ def _fit(history: History, space: Space, quantity: Quantity, position: int) -> F
 def _fitted(history: History, space: Space, quantity: Quantity, position: int) -> Fit:
     past = history.first(position)
     embedding = view_of(past, space).embedding
+    if quantity.length is not None:
+        far = np.full(embedding.dims, -2.0 * math.log(quantity.length * math.sqrt(embedding.dims)))
+        return Fit(None, gp.prior(embedding)._replace(log_w=far))
     if not len(quantity.observed(past)[0]):
         return Fit(quantity.shapes[0] if quantity.shapes else None, gp.prior(embedding))
     anew = position <= _ALWAYS or _turn(position) % _AGAIN == 0
