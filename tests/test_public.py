@@ -62,6 +62,7 @@ NAMES = [
     "RandomSearcher",
     "Recommendation",
     "Replay",
+    "ReplicatingSearcher",
     "Report",
     "Resume",
     "SQLiteStore",

@@ -66,6 +66,7 @@ _HOME = {
     "RandomSearcher": "search.random",
     "Recommendation": "analysis.recommend",
     "Replay": "kernel.replay",
+    "ReplicatingSearcher": "search.replicate",
     "Report": "record.trial",
     "Resume": "record.assignment",
     "SQLiteStore": "store.sqlite",

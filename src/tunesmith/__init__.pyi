@@ -73,6 +73,7 @@ from tunesmith.search.policy import PolicySearcher as PolicySearcher
 from tunesmith.search.pso import PSOSearcher as PSOSearcher
 from tunesmith.search.qmc import QMCSearcher as QMCSearcher
 from tunesmith.search.random import RandomSearcher as RandomSearcher
+from tunesmith.search.replicate import ReplicatingSearcher as ReplicatingSearcher
 from tunesmith.search.tpe import TPESearcher as TPESearcher
 from tunesmith.space import Categorical as Categorical
 from tunesmith.space import Choice as Choice

@@ -49,6 +49,7 @@ def tune(
     timeout: float | str | None = None,
     stop: StopRule | None = None,
     searcher: str | Searcher[Any] | None = None,
+    replicates: int | str | None = None,
     scheduler: str | Scheduler[Any] | None = None,
     fidelity: Fidelity | None = None,
     constraints: Sequence[Any] = (),
@@ -75,6 +76,8 @@ def tune(
         timeout: seconds, or text such as "2h": no trial is started after that.
         stop: a rule such as `ts.TargetValue(0.99) | ts.Plateau(50)`.
         searcher: "tpe" (the default), "random", "qmc", "grid", "manual", or an object.
+        replicates: for noisy objectives: "auto" tries promising configurations again where that tells more
+            than a new one, a number until the best one was tried so often; see `study.recommend()`.
         scheduler: "none" (the default), "asha", or an object.
         fidelity: the budget axis, such as `ts.Fidelity("epoch", 1, 81)`.
         constraints: between parameters, such as "min_leaf < min_split".
@@ -101,7 +104,7 @@ def tune(
         space,
         direction=direction,
         objectives=objectives,
-        searcher=searcher,
+        searcher=presets.replicated(searcher, replicates),
         scheduler=scheduler,
         objective=objective,
         fidelity=fidelity,
@@ -134,6 +137,7 @@ def create_study(
     direction: str | None = None,
     objectives: Mapping[str, str] | None = None,
     searcher: str | Searcher[Any] | None = None,
+    replicates: int | str | None = None,
     scheduler: str | Scheduler[Any] | None = None,
     fidelity: Fidelity | None = None,
     constraints: Sequence[Any] = (),
@@ -152,7 +156,7 @@ def create_study(
         space,
         direction=direction,
         objectives=objectives,
-        searcher=searcher,
+        searcher=presets.replicated(searcher, replicates),
         scheduler=scheduler,
         objective=None,
         fidelity=fidelity,

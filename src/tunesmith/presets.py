@@ -45,6 +45,7 @@ COMBINED: Mapping[str, str] = {  # made of others: names for records, not to be 
     "chain": "tunesmith.search.combine:ChainSearcher",
     "fixed": "tunesmith.search.combine:FixedSearcher",
     "bandit": "tunesmith.search.bandit:BanditSearcher",
+    "replicating": "tunesmith.search.replicate:ReplicatingSearcher",
 }
 AUTO_PARTS = ("gp", "tpe", "cmaes", "nsga2")
 AUTO: tuple[Rule, ...] = (
@@ -147,6 +148,15 @@ def combine(
     return _combined(parts, None if then is None else searcher(then), after, fixed, floor)
 
 
+def replicated(given: str | Searcher[Any] | None, replicates: int | str | None) -> str | Searcher[Any] | None:
+    """The searcher with promising configurations tried again; what was given where `replicates` is None."""
+    if replicates is None:
+        return given
+    from tunesmith.search.replicate import ReplicatingSearcher
+
+    return ReplicatingSearcher(searcher(given), replicates)
+
+
 def _combined(
     parts: tuple[Searcher[Any], ...],
     then: Searcher[Any] | None,
@@ -239,7 +249,7 @@ def _resolve(room: _Room, given: Any, settings: Mapping[str, Any]) -> Any:
         raise SettingError(f"{room.noun} must be a name or a {room.base.__name__}, got {given!r}")
     path = room.names.get(given) or (given if ":" in given else None)
     if path is None and given in COMBINED and room is _SEARCH:
-        raise SettingError(f"searcher {given!r} is made of others: make it with ts.combine(…)")
+        raise SettingError(f"searcher {given!r} is made of others: make it with ts.combine(…) or replicates=")
     if path is None:
         third = {point.name: point.value for point in entry_points(group=room.group)}
         path = third.get(given)

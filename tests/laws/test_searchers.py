@@ -19,6 +19,7 @@ from tunesmith.search.policy import PolicySearcher
 from tunesmith.search.pso import PSOSearcher
 from tunesmith.search.qmc import QMCSearcher
 from tunesmith.search.random import RandomSearcher
+from tunesmith.search.replicate import ReplicatingSearcher
 from tunesmith.search.tpe import TPESearcher
 from tunesmith.testing.searcher_laws import SearcherLaws
 
@@ -147,3 +148,7 @@ class TestAuto(SearcherLaws):
         ),
     )
     n_trials = 9
+
+
+class TestReplicating(SearcherLaws):
+    searcher = ReplicatingSearcher(TPESearcher(n_startup=3), 3)

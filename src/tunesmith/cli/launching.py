@@ -23,8 +23,8 @@ from tunesmith.store._base import Store
 _FILES = (".toml", ".yaml", ".yml")
 _FOR_PROGRAMS = ("regexes", "final", "tensorboard", "env", "grace")
 _OVERRIDES = (
-    "name", "trials", "workers", "timeout", "trial_timeout", "retries", "seed", "searcher", "scheduler",
-    "storage",
+    "name", "trials", "workers", "timeout", "trial_timeout", "retries", "seed", "searcher", "replicates",
+    "scheduler", "storage",
 )  # fmt: skip
 
 
@@ -129,6 +129,7 @@ def start(job: Job, *, quiet: bool, store: Store | None = None) -> int:
         "timeout": job.timeout,
         "stop": job.rule,
         "searcher": job.searcher,
+        "replicates": job.replicates,
         "scheduler": job.scheduler,
         "fidelity": job.fidelity,
         "workers": job.workers,

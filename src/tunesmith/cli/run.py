@@ -58,6 +58,11 @@ def _goal(name: str, text: str) -> Callable[[F], F]:
     )
 
 
+def _replicates(_: click.Context, __: click.Parameter, text: str | None) -> int | str | None:
+    """A number where it is one; the searcher says what else is wrong."""
+    return int(text) if text is not None and text.isdigit() else text
+
+
 @click.command(
     cls=_Run,
     options_metavar="[OPTIONS]",
@@ -77,6 +82,9 @@ def _goal(name: str, text: str) -> Callable[[F], F]:
     "--space", metavar="NAME", help="The space: a dict or dataclass of the file. Default: space or Config."
 )
 @click.option("--searcher", metavar="NAME", help="tpe (the default), random, qmc, grid, …")
+@click.option(
+    "--replicates", metavar="auto|N", callback=_replicates, help="Try good configurations again: for noise."
+)
 @click.option("--scheduler", metavar="NAME", help="none (the default), asha, …")
 @click.option("--fidelity", metavar="NAME:LOW:HIGH", help="The steps of a trial, such as epoch:1:81.")
 @click.option("--constraint", "constraints", multiple=True, metavar="TEXT", help="Such as 'depth < width'.")

@@ -45,6 +45,7 @@ class Job:
     direction: str | None = None
     fidelity: Fidelity | None = None
     searcher: Any = None
+    replicates: int | str | None = None
     scheduler: Any = None
     trials: int | None = None
     timeout: float | str | None = None

@@ -20,7 +20,7 @@ _METRICS = ("regex", "final", "tensorboard", "steps")
 _RUN = ("trials", "workers", "timeout", "trial_timeout", "retries", "seed")
 _WHAT = ("command", "objective", "name", "storage", "cwd", "env", "grace", "metrics")
 _GOALS = ("maximize", "minimize", "direction", "objectives")
-_SEARCH = ("searcher", "scheduler", "fidelity", "target", "space", "constraints")
+_SEARCH = ("searcher", "replicates", "scheduler", "fidelity", "target", "space", "constraints")
 _KEYS = (*_WHAT, *_GOALS, *_RUN, *_SEARCH)
 
 
@@ -59,6 +59,7 @@ def job_of(body: Mapping[str, Any], stem: str, folder: Path) -> Job:
         "direction": direction,
         "fidelity": fidelity,
         "searcher": method("searcher", body.get("searcher"), presets.searcher_from),
+        "replicates": body.get("replicates"),
         "scheduler": method("scheduler", body.get("scheduler"), presets.scheduler_from),
         "timeout": _duration(body, "timeout"),
         "trial_timeout": _duration(body, "trial_timeout"),
