@@ -86,7 +86,7 @@ def _log_width(mean: Floats, sd: Floats, strips: Strips) -> tuple[Floats, Floats
     By mean -[Phi(z_b) - Phi(z_a)] and by sd phi(z_b) - phi(z_a), both over the expectation.
     """
     left, right = (strips.left - mean) / sd, (strips.right - mean) / sd
-    gap = right - left
+    gap = np.maximum(right - left, 1e-300)  # ends may be one and the same after rounding
     middle = np.where(np.isfinite(left), 0.5 * (left + right), right)
     thin = gap * np.maximum(1.0, np.abs(middle)) < _THIN
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):

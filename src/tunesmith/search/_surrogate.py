@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.numeric import gp
+from tunesmith.numeric.pareto import fronts
 from tunesmith.numeric.warp import POWERS, bilog, yeo_johnson
 from tunesmith.record.history import History
 from tunesmith.search._targets import targets
@@ -39,13 +40,15 @@ class Quantity:
     """One thing that is modelled. `observed`: rows of a history, and the quantity there.
 
     `shapes`: powers of the Yeo-Johnson transform among which the likelihood chooses; none keeps signs and
-    scales. `length`: of a process that is not fitted, a dimension, over the root of their number.
+    scales. `length`: of a process that is not fitted, a dimension, over the root of their number. `merit`: by
+    which of very many observations some are kept, less being better; None: by their targets.
     """
 
     name: Any  # a key: equal names are equal quantities
     observed: Callable[[History], tuple[Indices, Floats]]
     shapes: tuple[float, ...] = ()
     length: float | None = None
+    merit: Callable[[History], Floats] | None = None
 
     def shaped(self, values: Floats, power: float | None) -> tuple[Floats, float]:
         """Targets for a process, and the logarithm of the Jacobian."""
@@ -75,7 +78,7 @@ def loss(objective: int) -> Quantity:
         found = targets(history)
         return found.rows, found.losses[:, objective]
 
-    return Quantity(("loss", objective), observed, POWERS)
+    return Quantity(("loss", objective), observed, POWERS, merit=_merit)
 
 
 def scalarised(weights: tuple[float, ...]) -> Quantity:
@@ -148,7 +151,7 @@ def surrogate(history: History, space: Space, quantity: Quantity) -> Surrogate |
         return None
     fit = _fit(history, space, quantity, _position(history.n))
     y = quantity.shaped(values, fit.power)[0]
-    kept = _kept(y, _MOST)
+    kept = _kept(history, quantity, y, _MOST)
     rows, y = rows[kept], y[kept]
     units = history.units(space)[rows]
     embedding = view_of(history, space).embedding
@@ -222,7 +225,7 @@ def _refined(
     best, least = Fit(powers[0], begin[0]), math.inf
     for power in powers:
         y, jacobian = quantity.shaped(values, power)
-        kept = _kept(y, _MOST_FITTED)
+        kept = _kept(past, quantity, y, _MOST_FITTED)
         data = gp.Data(past.units(space)[rows[kept]], y[kept])
         for one in begin:
             hyper, value = gp.fit(embedding, data, one, steps)
@@ -232,13 +235,25 @@ def _refined(
     return best
 
 
-def _kept(y: Floats, most: int) -> Indices:
+def _merit(history: History) -> Floats:
+    """A loss, or the front that a row is in; the worst ones are not told apart."""
+    losses = targets(history).losses
+    if losses.shape[1] == 1:
+        return losses[:, 0]
+    found = np.full(len(losses), math.inf)
+    for place, front in enumerate(fronts(losses, _MOST // 2)):
+        found[front] = place
+    return found
+
+
+def _kept(history: History, quantity: Quantity, y: Floats, most: int) -> Indices:
     """Which observations are enough: half of them the best, a quarter the latest, the others evenly."""
     n = len(y)
     if n <= most:
         return np.arange(n)
+    merit = quantity.merit(history) if quantity.merit else y
     chosen = np.zeros(n, dtype=np.bool_)
-    chosen[np.argsort(y, kind="stable")[: most // 2]] = True
+    chosen[np.argsort(merit, kind="stable")[: most // 2]] = True
     chosen[n - most // 4 :] = True
     left = np.flatnonzero(~chosen)
     missing = most - int(chosen.sum())

@@ -3,7 +3,8 @@
 Ament et al. (2023), arXiv 2310.20708 (the logarithm of expected improvement); Hvarfner et al. (2024), arXiv
 2402.02229 (lengthscales that grow with the dimension); Snoek, Larochelle and Adams (2012), NIPS 25 (pending
 trials by samples, improvement per second); Gardner et al. (2014), ICML (constraints); Hvarfner et al. (2022),
-ICLR (beliefs); Knowles (2006), IEEE Trans. Evol. Comput. 10 (several objectives).
+ICLR (beliefs); Emmerich, Deutz and Klinkenberg (2011), CEC (two objectives); Knowles (2006), IEEE Trans.
+Evol. Comput. 10 (more of them).
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ class GPSearcher(HistorySearcher):
     (after the defaults, if there are any), goes on evenly, and models from `n_startup` trials on.
     Lengthscales, noise, trend and the shape of the losses are learnt from the trials; pending trials count by
     samples of what they may return; failed ones teach where trials fail, outcome constraints where they are
-    feasible; `ts.Prior` shapes where it looks at first. Two objectives or more are searched by scalarisations
-    in many directions. A trial that was stopped counts by its rank at the last step it shares with others.
+    feasible; `ts.Prior` shapes where it looks at first. Of two objectives each has a process, and what is
+    proposed has the largest expected improvement of their front's hypervolume; three or more are searched by
+    scalarisations in many directions. A trial that was stopped counts by its rank at the last step that it
+    shares with others.
 
     An ask costs about 15 ms at 50 trials of 10 parameters and 40 ms at 200; it is flat from 800 trials on,
     since of longer histories the best, the latest and an even sample are looked at.
