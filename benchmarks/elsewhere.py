@@ -69,6 +69,10 @@ class Remote:
     ) -> Session:
         return Session(self, [searcher, [asdict(param) for param in space], seed, n_trials, workers])
 
+    def several(self, searcher: str, space: Space, seed: int, n_trials: int, objectives: int) -> Session:
+        """As `session`, told as many values as there are objectives."""
+        return Session(self, [searcher, [asdict(param) for param in space], seed, n_trials, 1, objectives])
+
     def call(self, what: str, *of: Any) -> dict[str, Any]:
         assert self.child.stdin is not None
         assert self.child.stdout is not None
@@ -108,7 +112,7 @@ class Session:
         handle, config = self._timed("ask")
         return handle, config
 
-    def tell(self, handle: Any, value: float) -> None:
+    def tell(self, handle: Any, value: Any) -> None:
         self._timed("tell", handle, value)
 
     def load(self, configs: Sequence[Config], values: Sequence[float]) -> None:
@@ -136,12 +140,23 @@ class _Served:
         found = self.module
         return [found.NAME, found.DISTRIBUTION, found.IMPORT, list(found.SEARCHERS), found.version()]
 
-    def start(self, searcher: str, space: Any, seed: int, n_trials: int | None, workers: int) -> None:
+    def start(
+        self,
+        searcher: str,
+        space: Any,
+        seed: int,
+        n_trials: int | None,
+        workers: int,
+        objectives: int | None = None,
+    ) -> None:
         self.handles.clear()
         params = tuple(
             Param(**{**of, "choices": tuple(of["choices"]), "when": tuple(of["when"])}) for of in space
         )
-        self.session = self.module.session(searcher, params, seed, n_trials, workers)
+        if objectives is None:
+            self.session = self.module.session(searcher, params, seed, n_trials, workers)
+        else:
+            self.session = self.module.several(searcher, params, seed, n_trials, objectives)
 
     def ask(self) -> list[Any]:
         handle, config = self.session.ask()
@@ -149,7 +164,7 @@ class _Served:
         self.handles[self.count] = handle
         return [self.count, config]
 
-    def tell(self, handle: int, value: float) -> None:
+    def tell(self, handle: int, value: Any) -> None:
         self.session.tell(self.handles.pop(handle), value)
 
     def load(self, configs: Any, values: Any) -> None:

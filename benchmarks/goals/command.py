@@ -100,7 +100,7 @@ def play(place: str, job: Job) -> dict[str, Any]:  # noqa: ARG001
     return {
         **asdict(job),
         "values": values,
-        "cpu_s": round(cpu, 4),
+        "cpu_s": round(cpu + getattr(session, "cpu_s", 0.0), 4),
         "wall_s": round(time.perf_counter() - begun, 3),
     }
 

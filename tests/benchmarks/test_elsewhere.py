@@ -29,6 +29,14 @@ def test_sessions_are_the_same_there(there):
     assert (there.version(), remote.cpu_s >= 0) == (plain.version(), True)
 
 
+def test_several_values_are_told_there(there):
+    remote, here = (module.several("random", CONDITIONAL, 3, 9, 2) for module in (there, plain))
+    for _ in range(3):
+        handle, config = remote.ask()
+        assert config == here.ask()[1]
+        remote.tell(handle, [1.0, 2.0])
+
+
 def test_errors_and_death_are_told(there):
     session = there.session("random", CONDITIONAL, 3)
     with pytest.raises(RuntimeError, match="KeyError: 99"):

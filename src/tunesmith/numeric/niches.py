@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from heapq import heapify, heappop, heappush
 from itertools import combinations
 from typing import NamedTuple
 
@@ -135,18 +136,21 @@ def niched(
 
 
 def _fill(niche: Indices, distance: Floats, crowd: Floats, count: int, rng: np.random.Generator) -> Indices:
-    free = np.ones(len(niche), dtype=np.bool_)
-    ties = rng.random(len(crowd))  # among equally empty niches any
+    ties = rng.random(len(crowd)).tolist()  # among equally empty niches any
+    waiting: dict[int, list[int]] = {}
+    for row, place in enumerate(niche.tolist()):
+        waiting.setdefault(place, []).append(row)
+    queue = [(float(crowd[place]), ties[place], place) for place in waiting]
+    heapify(queue)
     chosen: list[int] = []
     while len(chosen) < count:
-        waiting = np.bincount(niche[free], minlength=len(crowd)) > 0
-        place = int(np.lexsort((ties, np.where(waiting, crowd, np.inf)))[0])
-        members = np.flatnonzero(free & (niche == place))
-        if crowd[place] == 0.0:
-            taken = int(members[distance[members].argmin()])
+        filled, tie, place = heappop(queue)
+        members = waiting[place]
+        if filled == 0.0:
+            taken = members.pop(int(distance[members].argmin()))
         else:
-            taken = int(members[int(rng.integers(len(members)))])
-        free[taken] = False
-        crowd[place] += 1.0
+            taken = members.pop(int(rng.integers(len(members))))
+        if members:
+            heappush(queue, (filled + 1.0, tie, place))
         chosen.append(taken)
     return np.array(chosen, dtype=np.intp)

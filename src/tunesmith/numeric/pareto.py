@@ -6,6 +6,8 @@ Fronts: Goldberg (1989); Deb et al. (2002), IEEE Trans. Evol. Comput. 6.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,8 +80,42 @@ def fronts(losses: Floats, enough: int | None = None) -> list[Indices]:
 def ranks(losses: Floats, enough: int) -> Indices:
     """Shape (n,): the front that each row is in, until `enough` rows are in fronts; -1 for the others.
 
-    For small sets without NaN: O(n^2 objectives), all pairs at once.
+    For small sets without NaN: O(n log n) for up to two losses, else O(n^2 objectives), all pairs at once.
     """
+    if losses.shape[1] > 2:
+        return _ranks_by_pairs(losses, enough)
+    found = _ranks_of_one(losses[:, 0]) if losses.shape[1] == 1 else _ranks_of_two(losses)
+    if enough < len(found):
+        before = np.cumsum(np.bincount(found))  # up to each front
+        found[found > np.searchsorted(before, enough)] = -1
+        if enough <= 0:
+            found[:] = -1
+    return found
+
+
+def _ranks_of_one(column: Floats) -> Indices:
+    found: Indices = np.unique(column, return_inverse=True)[1].astype(np.intp)
+    return found
+
+
+def _ranks_of_two(losses: Floats) -> Indices:
+    """By the first loss, each row joins the first front whose last row does not dominate it (Jensen 2003,
+    IEEE Trans. Evol. Comput. 7, section III)."""
+    order = np.lexsort((losses[:, 1], losses[:, 0]))
+    ends: list[float] = []  # the second loss of each front's last row; they ascend
+    places: list[int] = []
+    last, place = None, 0
+    for row in losses[order].tolist():
+        if row != last:
+            place, last = bisect_right(ends, row[1]), row
+            ends[place : place + 1] = row[1:]
+        places.append(place)
+    found = np.empty(len(losses), dtype=np.intp)
+    found[order] = places
+    return found
+
+
+def _ranks_by_pairs(losses: Floats, enough: int) -> Indices:
     below: Bools = np.ones((len(losses), len(losses)), dtype=np.bool_)
     for column in losses.T:
         below &= column[:, None] <= column
