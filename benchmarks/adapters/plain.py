@@ -42,10 +42,10 @@ class Plain:
             self.trials.append((config, value(config)))
 
 
-def several(searcher: str, space: Space, seed: int, n_trials: int, objectives: int) -> Session:
-    """As `session`: what is told changes nothing."""
-    return session(searcher, space, seed, n_trials)
-
-
 def session(searcher: str, space: Space, seed: int, n_trials: int | None = None, workers: int = 1) -> Plain:
     return Plain(space, seed)
+
+
+def several(searcher: str, space: Space, seed: int, n_trials: int, objectives: int) -> Plain:
+    """As `session`: what is told changes nothing."""
+    return session(searcher, space, seed, n_trials)
