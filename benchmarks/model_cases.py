@@ -48,7 +48,7 @@ def hidden(profile: Profile, peers: Peers) -> list[Cell]:
     def spec(who: str, n: int) -> dict[str, Any]:
         return {"measure": "between", "contender": who, "n": n, "trial": 0.2 if n > 16 else 0.01}
 
-    wanted = known(peers, ("random", "tpe", "forest", "gp"))
+    wanted = known(peers, ("auto", "random", "tpe", "forest", "gp"))
     contenders = [who for who in wanted if who.startswith(("tunesmith", "optuna"))]
     return in_turn(contenders, profile.sizes(50, 200, 1_000), spec, profile)
 

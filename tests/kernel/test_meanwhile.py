@@ -22,13 +22,14 @@ class Fitting(HistorySearcher):
 
     cost: float = 0.0
     fails: bool = False
+    once: bool = False
     prepares = True
 
     def prepare(self, state: History, ask: Ask) -> None:
         CALLS.append((threading.current_thread().name, len(ask.pending), state.created, state.n))
         if self.fails:
             raise RuntimeError("out of luck")
-        time.sleep(self.cost)
+        time.sleep(self.cost if len(CALLS) == 1 or not self.once else 0.0)
         state.scratch["sum"] = (state.n, state.units(ask.space).sum(axis=0))
 
     def ask(self, state: History, ask: Ask) -> Proposal:
@@ -78,6 +79,12 @@ def test_for_short_trials_nothing_is_prepared():
 def test_preparing_must_be_shorter_than_trials():
     ts.tune(slow, SPACE, searcher=Fitting(cost=0.1), n_trials=8, seed=0)
     assert len(CALLS) <= 3
+
+
+def test_one_dear_preparation_is_not_the_last():
+    """Only the first takes 0.1 s: beside trials of 0.02 s it is forgotten within ten of them."""
+    ts.tune(slow, SPACE, searcher=Fitting(cost=0.1, once=True), n_trials=24, seed=0)
+    assert len(CALLS) >= 4
 
 
 def test_with_workers_the_driver_prepares():

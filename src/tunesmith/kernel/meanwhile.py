@@ -15,6 +15,8 @@ from tunesmith.kernel.cursor import Cursor
 
 _LEAST = 0.01  # seconds that trials must last: for shorter ones waking a thread is dearer than what it saves
 _SHARE = 2.0  # so many times as long as a preparation must trials last
+_USED = 1.25  # the same, where the next ask needs what is prepared: little is lost when it comes late
+_FORGET = 0.8  # of the cost, for each trial without: one dear preparation says little of the next ones
 
 
 class Meanwhile:
@@ -39,7 +41,8 @@ class Meanwhile:
     @property
     def pays(self) -> bool:
         """Whether the last trial ran for so long that a preparation would have been done by its end."""
-        return self._lasted > max(_LEAST, _SHARE * self._cost)
+        share = _USED if self._cursor.searcher.prepares else _SHARE
+        return self._lasted > max(_LEAST, share * self._cost)
 
     def prepare(self) -> None:
         """Prepare now."""
@@ -50,7 +53,10 @@ class Meanwhile:
             self._cost = spent
 
     def __enter__(self) -> None:
-        if self.pays and not self.apart:
+        pays = self.pays
+        if not pays:
+            self._cost *= _FORGET
+        if pays and not self.apart:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="tunesmith-prepare", daemon=True)
                 self._thread.start()

@@ -40,10 +40,10 @@ def maximise(
         candidates = np.concatenate([candidates, view.near(anchors, rng, effort.near)])
     values = function(candidates)[0]
     order = np.argsort(-values, kind="stable")
-    rows, found = _climb(view, function, candidates[order[: effort.starts]], scale, effort.steps)
+    rows, found = climb(view, function, candidates[order[: effort.starts]], scale, effort.steps)
     places = np.argsort(-found, kind="stable")
     polished = [
-        _polish(view, function, (rows[i], found[i]), anchors, scale, effort)
+        polish(view, function, (rows[i], found[i]), anchors, scale, effort)
         for i in (places[: effort.polished] if (view.categorical | view.cells).any() else ())
     ]
     if polished:
@@ -53,7 +53,7 @@ def maximise(
     return np.concatenate([rows[places], candidates[order[:64]]])
 
 
-def _climb(view: View, function: Valued, rows: Floats, scale: Floats, steps: int) -> tuple[Floats, Floats]:
+def climb(view: View, function: Valued, rows: Floats, scale: Floats, steps: int) -> tuple[Floats, Floats]:
     """Ascents over the numbers, then cells at their middles."""
 
     def differentiated(points: Floats) -> tuple[Floats, Floats]:
@@ -70,7 +70,7 @@ def _climb(view: View, function: Valued, rows: Floats, scale: Floats, steps: int
     return found, values
 
 
-def _polish(
+def polish(
     view: View,
     function: Valued,
     best: tuple[Floats, float],
@@ -86,7 +86,7 @@ def _polish(
             break
         values = function(others)[0]
         top = np.argsort(-values, kind="stable")[:2]
-        rows, found = _climb(view, function, others[top], scale, effort.steps // 2)
+        rows, found = climb(view, function, others[top], scale, effort.steps // 2)
         if not float(found.max()) > value + 1e-6:
             break
         row, value = rows[int(np.argmax(found))], float(found.max())

@@ -28,6 +28,7 @@ from tunesmith.search._surrogate import (
 from tunesmith.search._targets import targets
 from tunesmith.search._terms import Believed, Cheap, Feasible, Gradient, Hypervolume, Improvement, Rough, Term
 from tunesmith.search._view import View, view_of
+from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]
 
@@ -85,13 +86,21 @@ def promise(history: History, ask: Ask, pending: Floats, fantasies: int, per_sec
     terms: list[Term] = [Feasible(limit.process) for limit in limits]
     if goal.term is not None:
         terms.insert(0, goal.term)
-    if len(found.failed) and (crash := surrogate(history, space, failure())) is not None:
-        terms.append(Feasible(crash.process, -float(max(_LEAST_SURE, len(found.failed)))))
+    terms += beside(history, space, view, per_second)
+    return Promise(terms, view, goal.anchors, goal.lengths)
+
+
+def beside(history: History, space: Space, view: View, per_second: bool) -> list[Term]:
+    """What counts beside improvement and constraints: failures, seconds, beliefs."""
+    terms: list[Term] = []
+    failed = len(targets(history).failed)
+    if failed and (crash := surrogate(history, space, failure())) is not None:
+        terms.append(Feasible(crash.process, -float(max(_LEAST_SURE, failed))))
     if per_second and (slow := surrogate(history, space, duration())) is not None:
         terms.append(Cheap(slow.process, 1.0))
     if any(axis.prior is not None for axis in view.axes):
         terms.append(Believed(view.axes, _BELIEF / history.n))
-    return Promise(terms, view, goal.anchors, goal.lengths)
+    return terms
 
 
 def _goal(history: History, ask: Ask, pending: Floats, fantasies: int) -> _Goal | None:

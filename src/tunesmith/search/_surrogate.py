@@ -69,6 +69,7 @@ class Surrogate(NamedTuple):
     units: Floats
     y: Floats
     rows: Indices  # of the history
+    power: float | None  # of the transform of the targets
 
 
 def loss(objective: int) -> Quantity:
@@ -155,7 +156,7 @@ def surrogate(history: History, space: Space, quantity: Quantity) -> Surrogate |
     rows, y = rows[kept], y[kept]
     units = history.units(space)[rows]
     embedding = view_of(history, space).embedding
-    return Surrogate(gp.Posterior(embedding, gp.Data(units, y), fit.hyper), units, y, rows)
+    return Surrogate(gp.Posterior(embedding, gp.Data(units, y), fit.hyper), units, y, rows, fit.power)
 
 
 def _position(n: int) -> int:

@@ -28,6 +28,7 @@ class View:
 
     def __init__(self, space: Space, optional: tuple[bool, ...], seen: Floats | None = None) -> None:
         self.seen = seen  # rows that tell what goes with what, where no condition does
+        self.optional: Bools = np.array(optional, dtype=np.bool_)
         self.layout: Layout = layout_of(space)
         self.axes: tuple[Axis, ...] = self.layout.frame.axes
         self.categorical: Bools = np.array(

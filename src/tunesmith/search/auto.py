@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal, Rule, Searcher, label
 from tunesmith.search._layout import layout_of
-from tunesmith.search.combine import Parts, as_seen_by, ask_part, check_parts, settle
+from tunesmith.search.combine import Parts, as_seen_by, ask_for, ask_part, check_parts, settle
 
 
 class AutoState(NamedTuple):
@@ -67,6 +67,7 @@ class AutoSearcher(Searcher[AutoState]):
 
     parts: Parts
     rules: tuple[Rule, ...]
+    prepares: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         parts = check_parts("parts", self.parts, 1)
@@ -76,7 +77,7 @@ class AutoSearcher(Searcher[AutoState]):
             for fact, _, _ in facts:
                 if fact not in FACTS:
                     raise SettingError(f"a rule goes by {fact!r}: known are {', '.join(FACTS)}")
-        settle(self, {"parts": parts})
+        settle(self, {"parts": parts, "prepares": any(part.prepares for part in parts)})
 
     def init(self, problem: Problem) -> AutoState:
         others = tuple(
@@ -95,6 +96,14 @@ class AutoSearcher(Searcher[AutoState]):
     def ask(self, state: AutoState, ask: Ask) -> Proposal | None:
         arm, _ = self._choice(state, ask)
         return ask_part(self.parts, self._states(state), arm, ask)
+
+    def prepare(self, state: AutoState, ask: Ask) -> None:
+        arm, _ = self._choice(state, ask)
+        part, inner = self.parts[arm], self._states(state)[arm]
+        if part.prepares:
+            part.prepare(inner, ask_for(arm, ask))
+        else:
+            part.ask(inner, ask_for(arm, ask))  # what is needed for the first time is there then
 
     def explain(self, state: AutoState, ask: Ask) -> str:
         arm, why = self._choice(state, ask)
