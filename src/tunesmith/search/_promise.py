@@ -163,10 +163,10 @@ def _lengths(parts: Sequence[Surrogate]) -> Floats:
 
 
 def _reference(front: Floats, y: Floats) -> Floats:
-    """A point (2,) beyond the front, by a tenth of the range (Ishibuchi et al. 2018, Evol. Comput. 26).
+    """A point (2,): from the front's worst losses half the way to the worst seen, and a tenth of the range.
 
-    Three quarters of all that was observed lie within: the front's ends are found early that way.
+    At the front (Ishibuchi et al. 2018, Evol. Comput. 26) a separate piece of it that no trial has found yet
+    may lie outside; at the worst losses seen the ends are all that counts.
     """
-    worst = np.maximum(front.max(axis=0), np.quantile(y, _WITHIN, axis=0))
-    found: Floats = worst + _MARGIN * np.maximum(np.ptp(y, axis=0), 1e-6)
+    found: Floats = 0.5 * (front.max(axis=0) + y.max(axis=0)) + _MARGIN * np.maximum(np.ptp(y, axis=0), 1e-6)
     return found
