@@ -18,6 +18,8 @@ from tunesmith.search._surrogate import loss, surrogate
 from tunesmith.search._terms import Improvement, Rough
 from tunesmith.search._view import view_of
 from tunesmith.search.gp import GPSearcher
+from tunesmith.search.random import RandomSearcher
+from tunesmith.search.replicate import ReplicatingSearcher
 from tunesmith.testing.searcher_laws import check_all
 from tunesmith.testing.simulate import Faults, simulate
 from tunesmith.testing.zoo import programs, zoo
@@ -168,3 +170,30 @@ def test_a_bend_puts_what_it_was_made_of_where_the_transform_does(power):
     y = np.random.default_rng(0).normal(size=9) ** 3
     bend = Bend.of(y, power)
     np.testing.assert_allclose([bend(value) for value in y], yeo_johnson(y, power)[0])
+
+
+def test_one_that_repeats_prepares_what_is_inside(made):
+    searcher = ReplicatingSearcher(SMALL)
+    driver = Driver(searcher, CUBE)
+    driver.run(bowl, 24)
+    trial = driver.ask()
+    searcher.prepare(driver.state, asked(driver))
+    assert searcher.prepares
+    assert made[-1] is not None
+    before = len(made)
+    driver.finish(trial, bowl(trial.params))
+    driver.ask()
+    assert len(made) == before
+    assert not ReplicatingSearcher(RandomSearcher()).prepares
+
+
+def test_auto_tells_only_what_may_answer():
+    one, two = (
+        Driver(presets.searcher("auto"), CUBE),
+        Driver(presets.searcher("auto"), CUBE, objectives={"a": "minimize", "b": "minimize"}),
+    )
+    parts = presets.AUTO_PARTS
+    assert one.state.others[parts.index("nsga2")] is None
+    assert one.state.others[parts.index("cmaes")] is not None
+    assert two.state.others[parts.index("nsga2")] is not None
+    assert two.state.others[parts.index("cmaes")] is None

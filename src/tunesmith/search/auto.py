@@ -23,7 +23,7 @@ class AutoState(NamedTuple):
 
     problem: Problem
     history: History
-    others: tuple[Any, ...]  # None for parts that share the history, or cannot deal with the problem
+    others: tuple[Any, ...]  # None for parts that share the history, or never answer in such a study
 
 
 def _numeric(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
@@ -81,8 +81,10 @@ class AutoSearcher(Searcher[AutoState]):
 
     def init(self, problem: Problem) -> AutoState:
         others = tuple(
-            None if isinstance(part, HistorySearcher) or not _able(part, problem) else part.init(problem)
-            for part in self.parts
+            part.init(problem)
+            if not isinstance(part, HistorySearcher) and _able(part, problem) and self._ever(arm, problem)
+            else None
+            for arm, part in enumerate(self.parts)
         )
         return AutoState(problem, History.empty(problem), others)
 
@@ -117,6 +119,14 @@ class AutoSearcher(Searcher[AutoState]):
             if all(_within(FACTS[fact](ask, state), low, high) for fact, low, high in facts):
                 return arm, why
         return 0, "no rule says otherwise"
+
+    def _ever(self, arm: int, problem: Problem) -> bool:
+        """Whether the part may answer in such a study; what never will need not be told."""
+        limits = [
+            {fact: (low, high) for fact, low, high in facts} for part, facts, _ in self.rules if part == arm
+        ]
+        count = len(problem.objectives)
+        return arm == 0 or any(_within(count, *found.get("objectives", (None, None))) for found in limits)
 
     def _states(self, state: AutoState) -> tuple[Any, ...]:
         return tuple(
