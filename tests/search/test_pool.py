@@ -50,24 +50,31 @@ def made(monkeypatch):
     return found
 
 
+@pytest.fixture
+def early(made, monkeypatch):
+    """The same, from 8 observations on."""
+    monkeypatch.setattr(_pool, "_FROM", 8)
+    return made
+
+
 class TestLaws:
     """The searcher's laws where pools are in use: its law class ends before."""
 
     @pytest.mark.parametrize(
         ("name", "workers"), [("constraints and conditions", 1), ("beliefs", 3), ("odd labels", 2)]
     )
-    def test_spaces(self, name, workers, made):
-        check_all(simulate(SMALL, zoo()[name], workers=workers, n_trials=24, seed=2))
-        assert any(made)
+    def test_spaces(self, name, workers, early):
+        check_all(simulate(SMALL, zoo()[name], workers=workers, n_trials=16, seed=2))
+        assert any(early)
 
-    def test_failures(self, made):
-        check_all(simulate(SMALL, CUBE, workers=2, n_trials=30, seed=1, faults=Faults(fails=0.2)))
-        assert any(made)
+    def test_failures(self, early):
+        check_all(simulate(SMALL, CUBE, workers=2, n_trials=18, seed=1, faults=Faults(fails=0.2)))
+        assert any(early)
 
-    def test_define_by_run(self, made):
+    def test_define_by_run(self, early):
         program = programs()["growing program"]
-        check_all(simulate(SMALL, None, objective=program, n_trials=28, seed=1))
-        assert any(made)
+        check_all(simulate(SMALL, None, objective=program, n_trials=16, seed=1))
+        assert any(early)
 
 
 class TestPrepared:
