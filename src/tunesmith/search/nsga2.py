@@ -64,8 +64,8 @@ class NSGA2Searcher(Searcher[Generation]):
     What one parent lacks of a branch comes as a whole from one that has it. It starts at the middle of the
     space and goes on evenly until `population` trials have ended.
 
-    O(population log(population) + dims) an ask for two objectives, O(population^2 + dims) for more, the same for
-    every number of trials.
+    O(population log(population) + dims) an ask for two objectives, O(population^2 + dims) for more, the same
+    for every number of trials.
 
     Args:
         population: how many parents are kept; None: a tenth of the study's `n_trials`, 10 to 50.
