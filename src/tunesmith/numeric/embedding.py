@@ -44,7 +44,8 @@ class Embedding:
     def embed(self, units: Floats) -> Floats:
         """Shape (n, columns) of rows (n, dims)."""
         found = np.zeros((len(units), len(self.groups)))
-        found[:, self.columns] = np.nan_to_num(units[:, self.numbers] - 0.5)
+        centred = units[:, self.numbers] - 0.5
+        found[:, self.columns] = np.where(centred == centred, centred, 0.0)
         for d, size, first in self._categories:
             column = units[:, d]
             there = np.flatnonzero(~np.isnan(column))

@@ -205,11 +205,11 @@ class Posterior:
 
 
 class Prediction:
-    """`mean` (m, S) and `sd` (m,) at rows, and the gradient of a function of them."""
+    """`mean` (m, S) and `sd` (m,) at rows, embedded ones `z`, and the gradient of a function of them."""
 
     def __init__(self, process: Posterior, units: Floats) -> None:
         self._process, self._units = process, units
-        self._raw, self._z, self._t = process.placed(units)
+        self.z, self._z, self._t = process.placed(units)
         self._q = squared_distances(self._z, process.z)
         k = matern_value(self._q)
         k += self._t @ process.t.T
@@ -233,7 +233,7 @@ class Prediction:
         weights *= matern(self._q)[1]
         by_z = 2.0 * (self._z * weights.sum(axis=1)[:, None] - weights @ process.z) * process._root_w
         found = np.zeros(self._units.shape)
-        own = by_z[:, embedding.columns] + embedding.through(self._raw, by_features)
+        own = by_z[:, embedding.columns] + embedding.through(self.z, by_features)
         found[:, embedding.numbers] = np.where(np.isnan(self._units[:, embedding.numbers]), 0.0, own)
         return found
 

@@ -50,8 +50,7 @@ class RoughPrediction:
         process = rough.process
         self._rough, self._rows = rough, rows
         self._at = process.predict(rows)
-        self._z = process.embedding.embed(rows)
-        gaps = squared_distances(self._z, rough.seen)
+        gaps = squared_distances(self._at.z, rough.seen)
         self._near = np.argmin(gaps, axis=1)
         self._reach = 2.0 * process.embedding.dims * _APART**2
         self._same = np.exp(-gaps[np.arange(len(rows)), self._near] / self._reach)
@@ -65,7 +64,7 @@ class RoughPrediction:
         found = self._at.gradient(by_mean, slope * self._at.sd)
         columns, numbers = process.embedding.columns, process.embedding.numbers
         share = (slope * process.rho * self._same / self._reach)[:, None]
-        away = (self._z - seen[self._near])[:, columns] * share
+        away = (self._at.z - seen[self._near])[:, columns] * share
         found[:, numbers] += np.where(np.isnan(self._rows[:, numbers]), 0.0, away)
         return found
 
