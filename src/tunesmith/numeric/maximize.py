@@ -111,5 +111,5 @@ def _search(
     product = np.einsum("ij,ij->i", s, y)
     enough = product > 1e-10 * np.linalg.norm(s, axis=1) * np.linalg.norm(y, axis=1)
     rho = np.where(enough & (product > 0.0), 1.0 / np.where(product > 0.0, product, 1.0), 0.0)
-    progress = (np.abs(s).max(axis=1, initial=0.0) > 1e-7) & (new_values - values > 1e-3)
+    progress = (np.abs(s).max(axis=1, initial=0.0) > 1e-7) & (new_values - values > 1e-6)
     return new_x, new_values, new_gradient, moved & progress, (s, y, rho)
