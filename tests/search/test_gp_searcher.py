@@ -166,3 +166,17 @@ def test_improvement_per_second_prefers_what_is_fast() -> None:
 def test_settings_out_of_range_are_refused(settings) -> None:
     with pytest.raises(SettingError):
         ts.GPSearcher(**settings)
+
+
+@pytest.mark.parametrize("name", ["trend", "shape", "roughness"])
+def test_each_ingredient_can_be_left_out_and_matters(name: str) -> None:
+    space = {"x": ts.Float(-5, 5), "y": ts.Float(-5, 5)}
+
+    def loss(trial):
+        return (trial["x"] - 1) ** 4 + 3 * abs(trial["y"] + 2) + 0.1 * math.sin(40 * trial["x"])
+
+    with_it, without = _best(space, loss, 25, 0), _best(space, loss, 25, 0, **{name: False})
+    assert [t.params for t in with_it.trials] != [t.params for t in without.trials]
+    assert without.best_value < 1.0  # the median of random configurations is above 20
+    with pytest.raises(SettingError, match=f"{name} must be True or False, got 1"):
+        ts.GPSearcher(**{name: 1})

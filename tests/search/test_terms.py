@@ -1,5 +1,7 @@
 """What a promise is made of: gradients are those of the values, whatever is pending."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,8 @@ def test_what_is_pending_is_not_promised_again() -> None:
     pairs = [rough.process.with_pending(best, np.zeros((1, 1))) for rough in roughs]
     front = np.concatenate([_FRONT, np.stack([samples for _, samples in pairs], axis=-1)[:, 0]])
     after = Hypervolume(
-        (Rough(pairs[0][0], roughs[0].seen), Rough(pairs[1][0], roughs[1].seen)), [front], term.reference
+        (replace(roughs[0], process=pairs[0][0]), replace(roughs[1], process=pairs[1][0])),
+        [front],
+        term.reference,
     )
     assert after(best)[0][0] < term(best)[0][0] - 0.5  # of logarithms: little more than noise is left there

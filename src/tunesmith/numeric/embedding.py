@@ -22,10 +22,15 @@ _APART = math.sqrt(0.5)  # the distance of active and inactive, over that of the
 
 
 class Embedding:
-    """`sizes`: categories of each dimension, 0 for a number; `optional`: which may be inactive."""
+    """`sizes`: categories of each dimension, 0 for a number; `optional`: which may be inactive.
 
-    def __init__(self, sizes: Sequence[int], optional: Sequence[bool]) -> None:
+    `flat`: the same without features.
+    """
+
+    def __init__(self, sizes: Sequence[int], optional: Sequence[bool], trend: bool = True) -> None:
         self.dims = len(sizes)
+        self._trend = trend
+        self.flat = Embedding(sizes, optional, False) if trend else self
         self.numbers: Indices = np.flatnonzero([size == 0 for size in sizes])  # dimensions
         self._categories: list[tuple[int, int, int]] = []  # dimension, values, first column
         groups: list[int] = []
@@ -60,16 +65,20 @@ class Embedding:
 
     def features(self, z: Floats) -> Floats:
         """What a trend is linear in (n, t), of embedded rows: all columns, squares of numbers, their sum."""
+        if not self._trend:
+            return np.empty((len(z), 0))
         squares = z[:, self.columns] ** 2
         return np.concatenate([z, squares, squares.sum(axis=1, keepdims=True)], axis=1)
 
     @property
     def parts(self) -> Indices:
         """Which of the three kinds each feature is of."""
-        return np.repeat([0, 1, 2], [len(self.groups), len(self.numbers), 1])
+        return np.repeat([0, 1, 2], [len(self.groups), len(self.numbers), 1] if self._trend else [0, 0, 0])
 
     def through(self, z: Floats, by_features: Floats) -> Floats:
         """Derivatives by the numbers' columns (n, numbers), of those by features (n, t)."""
         width, at = len(self.groups), self.columns
+        if not self._trend:
+            return np.zeros((len(z), len(at)))
         found: Floats = by_features[:, at] + 2.0 * z[:, at] * (by_features[:, width:-1] + by_features[:, -1:])
         return found

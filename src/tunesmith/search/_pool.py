@@ -25,7 +25,7 @@ from tunesmith.record.history import STATES, History, pending_units
 from tunesmith.record.trial import COMPLETE, FAILED, Trial
 from tunesmith.search._acquire import Effort, Valued, polish
 from tunesmith.search._base import Ask
-from tunesmith.search._promise import beside
+from tunesmith.search._promise import Settings, beside
 from tunesmith.search._surrogate import Surrogate, constraint_names, loss, surrogate
 from tunesmith.search._targets import targets
 from tunesmith.search._terms import Gradient, Rough, Term
@@ -51,7 +51,7 @@ class Wanted(NamedTuple):
     rng: Rng
     awaited: bytes  # its row
     others: bytes  # rows that are pending beside it
-    settings: tuple[int, bool, Effort]  # samples of the others, whether seconds count, how hard to look
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class _Outcomes:
 
 
 def pool_of(
-    history: History, ask: Ask, awaited: Trial, others: Sequence[Trial], settings: tuple[int, bool, Effort]
+    history: History, ask: Ask, awaited: Trial, others: Sequence[Trial], settings: Settings
 ) -> Pool | None:
     """The pool that awaits this trial's result, remembered; None where all has to be computed anew."""
     row = pending_units((awaited,), ask.space)
@@ -145,7 +145,7 @@ def pool_of(
     return notes[wanted]
 
 
-def ranked_by_pool(history: History, ask: Ask, settings: tuple[int, bool, Effort]) -> Floats | None:
+def ranked_by_pool(history: History, ask: Ask, settings: Settings) -> Floats | None:
     """Rows for an ask, the best first, chosen by the last result; None where a pool cannot tell."""
     last = history.n - 1
     if last < _FROM:
@@ -169,10 +169,10 @@ def _made(past: History, wanted: Wanted, pending: Floats) -> Pool | None:
     view = view_of(past, wanted.space)
     if np.isnan(pending[:, ~view.optional]).any():
         return None  # parameters that were never lacking before
-    main = surrogate(past, wanted.space, loss(0))
+    main = surrogate(past, wanted.space, loss(0, wanted.settings.manner))
     if main is None or main.power is None:
         return None
-    fantasies, per_second, effort = wanted.settings
+    fantasies, per_second, effort, manner = wanted.settings
     count = fantasies if len(pending) > 1 else 1
     normals = wanted.rng.generator("gp/pending").normal(size=(len(pending) - 1, count))
     outcomes = np.repeat(_OUTCOMES, count)[None]
@@ -181,7 +181,7 @@ def _made(past: History, wanted: Wanted, pending: Floats) -> Pool | None:
     samples = samples.reshape(len(pending), len(_OUTCOMES), count)
     best = np.minimum(float(main.y.min()), samples.min(axis=0))
     function = _Outcomes(
-        Rough.of(process, np.concatenate([main.units, pending])),
+        Rough.of(process, np.concatenate([main.units, pending]), manner.roughness),
         best,
         beside(past, wanted.space, view, per_second),
     )

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from tunesmith.numeric.pareto import nondominated
 from tunesmith.record.history import History
+from tunesmith.search._acquire import Effort
 from tunesmith.search._base import Ask
 from tunesmith.search._surrogate import (
+    Manner,
     Surrogate,
     constraint,
     constraint_names,
@@ -40,6 +42,15 @@ _WITHIN, _MARGIN = (
 )  # where the reference point is: a quantile of the losses, and more of their range
 _DIRECTIONS = 16  # of scalarisations, taken in turn
 _LEAST_SURE = 5  # failures; minus their number is the least logarithm of a probability of success
+
+
+class Settings(NamedTuple):
+    """Those of a searcher that promises depend on."""
+
+    fantasies: int  # samples of what is pending
+    per_second: bool
+    effort: Effort
+    manner: Manner
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ class _Goal(NamedTuple):
     lengths: Floats
 
 
-def promise(history: History, ask: Ask, pending: Floats, fantasies: int, per_second: bool) -> Promise | None:
+def promise(history: History, ask: Ask, pending: Floats, settings: Settings) -> Promise | None:
     """What the trials so far say about others; None while all have failed."""
     space = ask.space
     found = targets(history)
@@ -80,13 +91,13 @@ def promise(history: History, ask: Ask, pending: Floats, fantasies: int, per_sec
         for name in constraint_names(history)
         if (known := surrogate(history, space, constraint(name))) is not None
     ]
-    goal = _goal(history, ask, pending, fantasies)
+    goal = _goal(history, ask, pending, settings)
     if goal is None:
         return None
     terms: list[Term] = [Feasible(limit.process) for limit in limits]
     if goal.term is not None:
         terms.insert(0, goal.term)
-    terms += beside(history, space, view, per_second)
+    terms += beside(history, space, view, settings.per_second)
     return Promise(terms, view, goal.anchors, goal.lengths)
 
 
@@ -103,34 +114,38 @@ def beside(history: History, space: Space, view: View, per_second: bool) -> list
     return terms
 
 
-def _goal(history: History, ask: Ask, pending: Floats, fantasies: int) -> _Goal | None:
+def _goal(history: History, ask: Ask, pending: Floats, settings: Settings) -> _Goal | None:
+    manner = settings.manner
     objectives = history.losses.shape[1]
-    normals = ask.rng.generator("gp/pending").normal(size=(objectives, len(pending), fantasies))
+    normals = ask.rng.generator("gp/pending").normal(size=(objectives, len(pending), settings.fantasies))
     if objectives == 2:
-        parts = [surrogate(history, ask.space, loss(k)) for k in range(2)]
+        parts = [surrogate(history, ask.space, loss(k, manner)) for k in range(2)]
         known = [part for part in parts if part is not None]
-        return _front(history, known, pending, normals) if known else None
-    quantity = loss(0)
+        return _front(history, known, pending, normals, manner) if known else None
+    quantity = loss(0, manner)
     if objectives > 1:
         rng = ask.rng._replace(number=ask.number % _DIRECTIONS).generator("gp/direction")
-        quantity = scalarised(tuple(np.round(rng.dirichlet(np.ones(objectives)), 6).tolist()))
+        weights = tuple(np.round(rng.dirichlet(np.ones(objectives)), 6).tolist())
+        quantity = scalarised(weights, manner)
     main = surrogate(history, ask.space, quantity)
-    return None if main is None else _least(history, main, pending, normals[0])
+    return None if main is None else _least(history, main, pending, normals[0], manner)
 
 
-def _least(history: History, main: Surrogate, pending: Floats, normals: Floats) -> _Goal:
+def _least(history: History, main: Surrogate, pending: Floats, normals: Floats, manner: Manner) -> _Goal:
     """One loss, improved below the least one."""
     feasible = history.violations[main.rows] <= 0.0
     order = np.lexsort((main.process.at_observations(main.y), ~feasible))[:_ANCHORS]
     anchors, lengths = main.units[order], _lengths([main])
     if not feasible.any():
         return _Goal(None, anchors, lengths)
-    rough, samples = _expected(main, pending, normals)
+    rough, samples = _expected(main, pending, normals, manner)
     best = np.minimum(float(main.y[feasible].min()), samples.min(axis=0, initial=np.inf))
     return _Goal(Improvement(rough, best), anchors, lengths)
 
 
-def _front(history: History, parts: Sequence[Surrogate], pending: Floats, normals: Floats) -> _Goal:
+def _front(
+    history: History, parts: Sequence[Surrogate], pending: Floats, normals: Floats, manner: Manner
+) -> _Goal:
     """Several losses, improved beyond their front."""
     rows, units, lengths = parts[0].rows, parts[0].units, _lengths(parts)
     violations = history.violations[rows]
@@ -142,19 +157,19 @@ def _front(history: History, parts: Sequence[Surrogate], pending: Floats, normal
     means = np.stack([part.process.at_observations(part.y) for part in parts], axis=1)[feasible]
     anchors = units[feasible[nondominated(means)]]
     (first, one), (second, other) = (
-        _expected(part, pending, own) for part, own in zip(parts, normals, strict=True)
+        _expected(part, pending, own, manner) for part, own in zip(parts, normals, strict=True)
     )
     samples = np.stack([one, other], axis=-1)
     fronts = [np.concatenate([front, samples[:, s]]) for s in range(samples.shape[1])]
     return _Goal(Hypervolume((first, second), fronts, _reference(front, y)), anchors, lengths)
 
 
-def _expected(part: Surrogate, pending: Floats, normals: Floats) -> tuple[Rough, Floats]:
+def _expected(part: Surrogate, pending: Floats, normals: Floats, manner: Manner) -> tuple[Rough, Floats]:
     """The process given samples of pending trials, and these (q, S); S is 1 where none is pending."""
     if not len(pending):
-        return Rough.of(part.process, part.units), np.empty((0, 1))
+        return Rough.of(part.process, part.units, manner.roughness), np.empty((0, 1))
     process, samples = part.process.with_pending(pending, normals)
-    return Rough.of(process, np.concatenate([part.units, pending])), samples
+    return Rough.of(process, np.concatenate([part.units, pending]), manner.roughness), samples
 
 
 def _lengths(parts: Sequence[Surrogate]) -> Floats:

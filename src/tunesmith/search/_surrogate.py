@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.numeric import gp
+from tunesmith.numeric.embedding import Embedding
 from tunesmith.numeric.pareto import fronts
 from tunesmith.numeric.warp import POWERS, bilog, yeo_johnson
 from tunesmith.record.history import History
@@ -41,7 +42,8 @@ class Quantity:
 
     `shapes`: powers of the Yeo-Johnson transform among which the likelihood chooses; none keeps signs and
     scales. `length`: of a process that is not fitted, a dimension, over the root of their number. `merit`: by
-    which of very many observations some are kept, less being better; None: by their targets.
+    which of very many observations some are kept, less being better; None: by their targets. `trend`: whether
+    the process has one.
     """
 
     name: Any  # a key: equal names are equal quantities
@@ -49,6 +51,7 @@ class Quantity:
     shapes: tuple[float, ...] = ()
     length: float | None = None
     merit: Callable[[History], Floats] | None = None
+    trend: bool = True
 
     def shaped(self, values: Floats, power: float | None) -> tuple[Floats, float]:
         """Targets for a process, and the logarithm of the Jacobian."""
@@ -72,17 +75,28 @@ class Surrogate(NamedTuple):
     power: float | None  # of the transform of the targets
 
 
-def loss(objective: int) -> Quantity:
+class Manner(NamedTuple):
+    """How losses are modelled: what may be left out to see what it is worth."""
+
+    shape: bool = True  # the power of a transform is chosen
+    trend: bool = True
+    roughness: bool = True  # what looks like noise shows anew some way off
+
+
+ALL = Manner()
+
+
+def loss(objective: int, manner: Manner = ALL) -> Quantity:
     """An objective, minimised."""
 
     def observed(history: History) -> tuple[Indices, Floats]:
         found = targets(history)
         return found.rows, found.losses[:, objective]
 
-    return Quantity(("loss", objective), observed, POWERS, merit=_merit)
+    return Quantity(("loss", objective, manner), observed, _shapes(manner), merit=_merit, trend=manner.trend)
 
 
-def scalarised(weights: tuple[float, ...]) -> Quantity:
+def scalarised(weights: tuple[float, ...], manner: Manner = ALL) -> Quantity:
     """The augmented Tchebycheff norm of objectives scaled to [0, 1] (ParEGO: Knowles 2006, IEEE TEC 10)."""
 
     def observed(history: History) -> tuple[Indices, Floats]:
@@ -92,7 +106,11 @@ def scalarised(weights: tuple[float, ...]) -> Quantity:
         norms: Floats = weighted.max(axis=1) + 0.05 * weighted.sum(axis=1)
         return found.rows, norms
 
-    return Quantity(("scalarised", weights), observed, POWERS)
+    return Quantity(("scalarised", weights, manner), observed, _shapes(manner), trend=manner.trend)
+
+
+def _shapes(manner: Manner) -> tuple[float, ...]:
+    return POWERS if manner.shape else (1.0,)
 
 
 def failure() -> Quantity:
@@ -155,8 +173,13 @@ def surrogate(history: History, space: Space, quantity: Quantity) -> Surrogate |
     kept = _kept(history, quantity, y, _MOST)
     rows, y = rows[kept], y[kept]
     units = history.units(space)[rows]
-    embedding = view_of(history, space).embedding
+    embedding = _embedding(history, space, quantity)
     return Surrogate(gp.Posterior(embedding, gp.Data(units, y), fit.hyper), units, y, rows, fit.power)
+
+
+def _embedding(history: History, space: Space, quantity: Quantity) -> Embedding:
+    found = view_of(history, space).embedding
+    return found if quantity.trend else found.flat
 
 
 def _position(n: int) -> int:
@@ -197,7 +220,7 @@ def _fit(history: History, space: Space, quantity: Quantity, position: int) -> F
 
 def _fitted(history: History, space: Space, quantity: Quantity, position: int) -> Fit:
     past = history.first(position)
-    embedding = view_of(past, space).embedding
+    embedding = _embedding(past, space, quantity)
     if quantity.length is not None:
         far = np.full(embedding.dims, -2.0 * math.log(quantity.length * math.sqrt(embedding.dims)))
         return Fit(None, gp.prior(embedding)._replace(log_w=far))
@@ -222,7 +245,7 @@ def _refined(
 ) -> Fit:
     """The likeliest of the fits with these powers, from these hyperparameters."""
     rows, values = quantity.observed(past)
-    embedding = view_of(past, space).embedding
+    embedding = _embedding(past, space, quantity)
     best, least = Fit(powers[0], begin[0]), math.inf
     for power in powers:
         y, jacobian = quantity.shaped(values, power)

@@ -32,11 +32,12 @@ class Rough:
 
     process: gp.Posterior
     seen: Floats  # embedded rows
+    rho: float  # the variance of the roughness
 
     @classmethod
-    def of(cls, process: gp.Posterior, units: Floats) -> Rough:
+    def of(cls, process: gp.Posterior, units: Floats, roughness: bool = True) -> Rough:
         """With the rows (n, dims) that were seen, or soon will be."""
-        return cls(process, process.embedding.embed(units))
+        return cls(process, process.embedding.embed(units), process.rho if roughness else 0.0)
 
     def predict(self, rows: Floats) -> RoughPrediction:
         """The function at rows, with its roughness."""
@@ -55,7 +56,7 @@ class RoughPrediction:
         self._reach = 2.0 * process.embedding.dims * _APART**2
         self._same = np.exp(-gaps[np.arange(len(rows)), self._near] / self._reach)
         self.mean = self._at.mean
-        self.sd: Floats = np.sqrt(self._at.sd**2 + process.rho * (1.0 - self._same))
+        self.sd: Floats = np.sqrt(self._at.sd**2 + rough.rho * (1.0 - self._same))
 
     def gradient(self, by_mean: Floats, by_sd: Floats) -> Floats:
         """Of a function with derivatives (m, S) and (m,), with respect to the rows (m, dims)."""
@@ -63,7 +64,7 @@ class RoughPrediction:
         slope = by_sd / self.sd
         found = self._at.gradient(by_mean, slope * self._at.sd)
         columns, numbers = process.embedding.columns, process.embedding.numbers
-        share = (slope * process.rho * self._same / self._reach)[:, None]
+        share = (slope * self._rough.rho * self._same / self._reach)[:, None]
         away = (self._at.z - seen[self._near])[:, columns] * share
         found[:, numbers] += np.where(np.isnan(self._rows[:, numbers]), 0.0, away)
         return found

@@ -21,8 +21,9 @@ from tunesmith.record.history import History, pending_units
 from tunesmith.search._acquire import Effort, maximise
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
 from tunesmith.search._pool import pool_of, ranked_by_pool
-from tunesmith.search._promise import Promise, promise
+from tunesmith.search._promise import Promise, Settings, promise
 from tunesmith.search._start import start_row
+from tunesmith.search._surrogate import Manner
 from tunesmith.search._untried import tried_of, untried
 
 Floats = NDArray[np.float64]
@@ -54,6 +55,10 @@ class GPSearcher(HistorySearcher):
         ascents: how many of these are climbed from.
         fantasies: samples of what pending trials may return.
         per_second: whether improvement is divided by the time that a trial is expected to take.
+        trend: whether there is a trend, linear in the parameters and their squares.
+        shape: whether the losses' shape is learnt: how much of their tail to draw in.
+        roughness: whether what looks like noise counts as roughness where nothing was tried; turn it off
+            when the noise is large and known.
 
     Raises:
         SettingError: for settings out of range.
@@ -67,14 +72,18 @@ class GPSearcher(HistorySearcher):
     ascents: int = 8
     fantasies: int = 8
     per_second: bool = False
+    trend: bool = True
+    shape: bool = True
+    roughness: bool = True
 
     def __post_init__(self) -> None:
         _check.integer("n_startup", self.n_startup, 1)
         _check.integer("candidates", self.candidates, 2)
         _check.integer("ascents", self.ascents, 1)
         _check.integer("fantasies", self.fantasies, 1)
-        if not isinstance(self.per_second, bool):
-            raise SettingError(f"per_second must be True or False, got {self.per_second!r}")
+        for name in ("per_second", "trend", "shape", "roughness"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise SettingError(f"{name} must be True or False, got {value!r}")
 
     def ask(self, state: History, ask: Ask) -> Proposal:
         space = ask.space
@@ -91,9 +100,12 @@ class GPSearcher(HistorySearcher):
         tried_of(state, ask.space)
 
     @property
-    def _settings(self) -> tuple[int, bool, Effort]:
+    def _settings(self) -> Settings:
         half = self.candidates // 2
-        return self.fantasies, self.per_second, Effort(half, self.candidates - half, self.ascents)
+        effort = Effort(half, self.candidates - half, self.ascents)
+        return Settings(
+            self.fantasies, self.per_second, effort, Manner(self.shape, self.trend, self.roughness)
+        )
 
     def _ranked(self, history: History, ask: Ask, pending: Floats) -> Iterator[list[float]]:
         """Candidates, the most promising first."""
@@ -101,11 +113,11 @@ class GPSearcher(HistorySearcher):
         if rows is not None:
             yield from (np.nan_to_num(row, nan=0.5).tolist() for row in rows)
             return
-        found: Promise | None = promise(history, ask, pending, self.fantasies, self.per_second)
+        found: Promise | None = promise(history, ask, pending, self._settings)
         if found is None:
             yield start_row(ask)
             return
-        effort = self._settings[-1]
+        effort = self._settings.effort
         rng = ask.rng.generator("gp/acquire")
         rows = maximise(found.view, found, found.anchors, found.lengths, rng, effort)
         yield from np.nan_to_num(rows, nan=0.5).tolist()
