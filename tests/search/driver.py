@@ -6,6 +6,7 @@ import json
 from functools import reduce
 
 from tunesmith._rng import Rng
+from tunesmith.kernel.plan import asked
 from tunesmith.record.problem import Problem, parse_objectives
 from tunesmith.record.trial import Report, Trial, TrialState
 from tunesmith.search._base import Ask
@@ -36,7 +37,7 @@ class Driver:
     def ask_of(self, state):
         pending = tuple(self.pending[number] for number in sorted(self.pending))
         ask = Ask(number=self.number, space=self.space, pending=pending, rng=Rng(self.seed, self.number))
-        return self.searcher.ask(state, ask)
+        return asked(self.searcher, state, ask)
 
     def ask(self):
         """The proposal as a running trial; None when the search is over."""

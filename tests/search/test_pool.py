@@ -9,6 +9,7 @@ from driver import Driver, space
 import tunesmith as ts
 from tunesmith import presets
 from tunesmith._rng import Rng
+from tunesmith.kernel.plan import prepare
 from tunesmith.numeric.warp import POWERS, Bend, yeo_johnson
 from tunesmith.record.trial import TrialState
 from tunesmith.search import _pool
@@ -88,7 +89,7 @@ class TestPrepared:
             running = [driver.ask() for _ in range(workers)]
             for _ in range(3):
                 if ahead:
-                    SMALL.prepare(driver.state, asked(driver))
+                    prepare(SMALL, driver.state, asked(driver))
                 before = len(made)
                 driver.finish(running[0], bowl(running.pop(0).params))
                 running.append(driver.ask())
@@ -102,7 +103,7 @@ class TestPrepared:
         driver = Driver(auto, CUBE)
         driver.run(bowl, 25)
         trial = driver.ask()
-        auto.prepare(driver.state, asked(driver))
+        prepare(auto, driver.state, asked(driver))
         assert auto.prepares
         before = len(made)
         assert made[-1] is not None
@@ -184,7 +185,7 @@ def test_one_that_repeats_prepares_what_is_inside(made):
     driver = Driver(searcher, CUBE)
     driver.run(bowl, 24)
     trial = driver.ask()
-    searcher.prepare(driver.state, asked(driver))
+    prepare(searcher, driver.state, asked(driver))
     assert searcher.prepares
     assert made[-1] is not None
     before = len(made)

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import _owner
-from tunesmith._threads import one_thread
 from tunesmith.errors import Conflict, LeaseLost
 from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.ahead import Ahead
 from tunesmith.kernel.lease import keep_renewed
-from tunesmith.kernel.plan import UNUSED, Opening, opening_batch, openings, question, unused
+from tunesmith.kernel.plan import UNUSED, Opening, opening_batch, openings, prepare, question, unused
 from tunesmith.kernel.trial import Context
 from tunesmith.record.assignment import CONTINUE, Assignment, Decision, Kind, Message
 from tunesmith.record.event import (
@@ -190,8 +189,7 @@ class Cursor:
 
     def _prepare(self) -> None:
         try:
-            with one_thread:
-                self.searcher.prepare(self.fold.search_state, question(self.fold, self.spec.seed))
+            prepare(self.searcher, self.fold.search_state, question(self.fold, self.spec.seed))
         except Exception as error:  # noqa: BLE001  (it is not needed: asking says what is wrong, if anything is)
             self._flaw = f"{type(error).__name__}: {error}"
             self._torn = True  # whatever it left half done goes with the fold

@@ -85,6 +85,12 @@ def asked(searcher: Searcher[Any], state: Any, ask: Ask) -> Proposal | None:
         return searcher.ask(state, ask)
 
 
+def prepare(searcher: Searcher[Any], state: Any, ask: Ask) -> None:
+    """Let the searcher work ahead, with one thread as in `asked`: what it keeps has the same bits."""
+    with one_thread:
+        searcher.prepare(state, ask)
+
+
 def propose(
     view: Outlook,
     worker: str | None,

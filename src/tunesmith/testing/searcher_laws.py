@@ -23,6 +23,7 @@ from tunesmith import api, presets
 from tunesmith._rng import Rng
 from tunesmith.errors import NoTrial, SettingError
 from tunesmith.kernel.cursor import Cursor
+from tunesmith.kernel.plan import prepare
 from tunesmith.record.codec import dumps, loads
 from tunesmith.record.event import Created
 from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
@@ -71,7 +72,7 @@ def check_fold(simulation: Simulation, full: int = 6) -> None:
         walker.advance(events[done:position])
         done = position
         if walker.searcher.prepares:
-            walker.searcher.prepare(walker.search_state, next_ask(walker, seed))
+            prepare(walker.searcher, walker.search_state, next_ask(walker, seed))
         answer = answer_of(walker.searcher, walker.search_state, next_ask(walker, seed))
         assert answer == wanted[position], f"rebuilt from JSON, another proposal at position {position}"
     for position in _spread(sorted(wanted), full):
