@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import approx_fprime
 from scipy.stats import norm
@@ -10,7 +12,7 @@ from tunesmith.numeric import gp
 from tunesmith.numeric.acquisition import log_ei, log_feasible, log_h, log_mean
 from tunesmith.numeric.embedding import Embedding
 from tunesmith.numeric.maximize import ascend
-from tunesmith.numeric.warp import POWERS, bilog, yeo_johnson
+from tunesmith.numeric.warp import POWERS, Reach, bilog, yeo_johnson
 
 
 def _mixed(n: int, seed: int = 0) -> tuple[Embedding, gp.Data]:
@@ -154,6 +156,37 @@ def test_shapes_keep_the_order_and_know_their_jacobian(power: float) -> None:
     i, j = np.argsort(y)[[0, 1]]  # neighbours: their difference quotient gives what all slopes share
     ratio = (z[j] - z[i]) / (y[j] - y[i]) / slope[[i, j]].mean()
     assert jacobian == pytest.approx(np.log(slope * ratio).sum(), abs=0.05)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40), st.sampled_from([1.0, 1e4, 1e12, 1e100, 1e149]))
+def test_what_has_diverged_does_not_set_the_scale(seed: int, n: int, far: float) -> None:
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=n)
+    diverged = np.concatenate([y, np.full((n + 9) // 10, far)])
+    found = Reach.of(diverged)(diverged)
+    order = np.argsort(diverged, kind="stable")
+    assert np.isfinite(found).all()
+    assert (np.diff(found[order]) >= 0.0).all()
+    if n >= 5:
+        assert found.max() - np.median(y) <= 12.0 * np.ptp(y)
+        inner = np.argsort(y)[: n // 2]
+        assert found[inner].tolist() == y[inner].tolist()
+
+
+def test_losses_without_outliers_count_as_they_are() -> None:
+    y = np.random.default_rng(0).normal(size=200)
+    assert Reach.of(y)(y).tolist() == y.tolist()
+    assert Reach.of(np.full(3, 2.0))(np.full(3, 2.0)).tolist() == [2.0] * 3
+
+
+def test_bilog_keeps_what_is_far_within_bounds() -> None:
+    for far in (1e3, 1e200, 1.7e308, np.inf):
+        found = bilog(np.array([-1.0, -2.0, 1.0, 3.0, far]))
+        assert found[4] > found[3] > found[2] > 0.0 > found[0] > found[1]
+        assert found[2] > 0.1
+    assert (bilog(np.array([np.inf, -1.0, -np.inf])) * [1, -1, -1] > 0.0).all()
+    assert bilog(np.array([np.inf, np.inf])).tolist() == [1.0, 1.0]
 
 
 def test_bilog_keeps_signs() -> None:

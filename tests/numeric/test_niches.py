@@ -64,6 +64,7 @@ def test_survivors_hold_whole_fronts_and_fill_niches(objectives, count, seed):
     kept, frontier = niched(
         losses,
         fronts,
+        np.ones(40, np.bool_),
         count,
         directions(objectives, 20),
         Frontier.unknown(objectives),
@@ -78,8 +79,30 @@ def test_survivors_hold_whole_fronts_and_fill_niches(objectives, count, seed):
 def test_each_niche_of_a_front_keeps_its_nearest():
     rays = directions(2, 3)
     losses = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5], [0.52, 0.49], [0.02, 0.97]])
-    kept, _ = niched(losses, np.zeros(5, np.intp), 3, rays, Frontier.unknown(2), np.random.default_rng(0))
+    front, feasible = np.zeros(5, np.intp), np.ones(5, np.bool_)
+    kept, _ = niched(losses, front, feasible, 3, rays, Frontier.unknown(2), np.random.default_rng(0))
     assert sorted(kept) == [0, 1, 2]
+
+
+def test_what_is_not_feasible_says_nothing_about_the_front():
+    rays = directions(2, 10)
+    angle = np.linspace(0.0, np.pi / 2, 20)
+    front = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    losses = np.concatenate([front, [[-1e6, -1e6]]])
+    fronts, feasible = np.repeat([0, 1], [20, 1]), np.arange(21) < 20
+    alone, known = niched(
+        front, fronts[:20], feasible[:20], 10, rays, Frontier.unknown(2), np.random.default_rng(0)
+    )
+    for count in (10, 21):  # part of the front, and all of it with what is worse
+        kept, frontier = niched(
+            losses, fronts, feasible, count, rays, Frontier.unknown(2), np.random.default_rng(0)
+        )
+        assert frontier.ideal == pytest.approx(known.ideal)
+        if count == 10:
+            assert kept.tolist() == alone.tolist()
+    nothing = np.zeros(21, np.bool_)
+    _, frontier = niched(losses, fronts, nothing, 10, rays, known, np.random.default_rng(0))
+    assert frontier is known
 
 
 def test_crowding_is_the_sum_of_the_gaps():

@@ -129,19 +129,13 @@ def _log_less(x: Floats) -> Floats:
     return found
 
 
-def simplex_weights(uniforms: Floats) -> Floats:
-    """Weights (n, m) spread evenly over the simplex, from points (n, m) of the open unit cube."""
-    drawn = -np.log(uniforms)
-    found: Floats = drawn / drawn.sum(axis=1, keepdims=True)
-    return found
-
-
-def tchebycheff(losses: Floats, weights: Floats, low: Floats, high: Floats) -> Floats:
-    """One loss (n,) for several (n, m): max_j w_j f_j + rho sum_j w_j f_j, f_j from 0 at low to 1 at high.
+def tchebycheff(losses: Floats, weights: Floats) -> Floats:
+    """One loss (n,) for several (n, m): max_j w_j f_j + rho sum_j w_j f_j, each f_j scaled to [0, 1].
 
     Every point of a front, dents included, is the least one under some weights (m,).
     """
-    span = high - low
+    low = losses.min(axis=0)
+    span = losses.max(axis=0) - low
     scaled = weights * (losses - low) / np.where(span > 0.0, span, 1.0)
     found: Floats = scaled.max(axis=1) + _SHARE * scaled.sum(axis=1)
     return found

@@ -20,6 +20,7 @@ from tunesmith.numeric.pareto import finite
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 
 _OFF_AXIS = 1e-6  # weight of the other objectives in an extreme point's achievement function (eq. 4)
 
@@ -112,27 +113,35 @@ def associated(points: Floats, rays: Floats) -> tuple[Indices, Floats]:
 
 
 def niched(
-    losses: Floats, fronts: Indices, count: int, rays: Floats, frontier: Frontier, rng: np.random.Generator
+    losses: Floats,
+    fronts: Indices,
+    feasible: Bools,
+    count: int,
+    rays: Floats,
+    frontier: Frontier,
+    rng: np.random.Generator,
 ) -> tuple[Indices, Frontier]:
     """Indices of `count` rows: front by front, the last front by niches; and what is known of the front now.
 
     A row of the last front joins the emptiest niche that has one: the nearest to its ray when the niche was
-    empty, else any (algorithm 4).
+    empty, else any (algorithm 4). The front is looked for among `feasible` rows of the fronts that are kept,
+    if only in part; while there are none, the others stand in, and nothing is remembered of them.
     """
     losses = finite(losses)
-    best = losses[fronts == fronts.min()]
-    frontier = seen(frontier, losses, best)
+    last = np.sort(fronts)[min(count, len(fronts)) - 1]
+    telling = (fronts <= last) & (feasible | (not feasible.any()))
+    best = losses[telling & (fronts == fronts[telling].min())]
+    now = seen(frontier if feasible.any() else Frontier.unknown(losses.shape[1]), losses[telling], best)
+    known = now if feasible.any() else frontier
     if len(losses) <= count:
-        return np.arange(len(losses)), frontier
-    order = np.argsort(fronts, kind="stable")
-    last = fronts[order[count - 1]]
+        return np.arange(len(losses)), known
     kept = np.flatnonzero(fronts < last)
     open_ = np.flatnonzero(fronts == last)
     both = np.concatenate([kept, open_])
-    niche, distance = associated(normalised(frontier, losses[both], best), rays)
+    niche, distance = associated(normalised(now, losses[both], best), rays)
     crowd = np.bincount(niche[: len(kept)], minlength=len(rays)).astype(np.float64)
     chosen = _fill(niche[len(kept) :], distance[len(kept) :], crowd, count - len(kept), rng)
-    return np.concatenate([kept, open_[chosen]]), frontier
+    return np.concatenate([kept, open_[chosen]]), known
 
 
 def _fill(niche: Indices, distance: Floats, crowd: Floats, count: int, rng: np.random.Generator) -> Indices:

@@ -12,8 +12,52 @@ Floats = NDArray[np.float64]
 
 _TINY = 1e-300
 
+_BAD, _GOOD = 3.0, 30.0  # how far from the median losses count in full, over the distance of the outer tenth
+_FURTHER = 100.0  # the most that a constraint counts, over the median of its values
+
 POWERS = (1.0, 0.5, 0.0, -1.0)
 """Yeo-Johnson parameters: 1 leaves losses as they are, less draws the bad tail in."""
+
+
+class Reach(NamedTuple):
+    """Limits beyond which losses count less and less: one that has diverged would set the scale of all.
+
+    Between `low` and `high` losses stay as they are; beyond, in their order, they approach limits that are
+    `under` and `over` further off.
+    """
+
+    low: float
+    under: float
+    high: float
+    over: float
+
+    @classmethod
+    def of(cls, y: Floats) -> Reach:
+        """That of losses: from the median, so many times as far as the outer tenth of them lies."""
+        n, order = len(y), np.sort(y)
+        middle, tenth = float(order[(n - 1) // 2]), (n + 9) // 10
+        better = middle - float(order[min(tenth, n - 1)])
+        worse = float(order[max(n - 1 - tenth, 0)]) - middle
+        if better <= 0.0:
+            better = middle - float(order[0])
+        if better <= 0.0:
+            better = max(worse, 0.0)
+        if worse <= 0.0:
+            worse = better
+        if better <= 0.0:
+            better = worse = float(order[-1]) - middle
+        return cls(middle - _GOOD * worse, _GOOD * worse, middle + _BAD * better, _BAD * better)
+
+    def __call__(self, y: Floats) -> Floats:
+        """Losses within the limits."""
+        found = np.where(y > self.high, self.high + self.over * _bounded(y - self.high, self.over), y)
+        return np.where(y < self.low, self.low - self.under * _bounded(self.low - y, self.under), found)
+
+
+def _bounded(excess: Floats, unit: float) -> Floats:
+    """t / (1 + t) of the excess in units, which rises from 0 to 1."""
+    found: Floats = 1.0 - 1.0 / (1.0 + np.maximum(excess, 0.0) / max(unit, _TINY))
+    return found
 
 
 def yeo_johnson(y: Floats, power: float) -> tuple[Floats, float]:
@@ -40,8 +84,9 @@ def _box_cox(log_x: Floats, power: float) -> Floats:
 
 
 class Bend(NamedTuple):
-    """The transform that `yeo_johnson` makes of some losses, for others that are not counted."""
+    """What `Reach` and then `yeo_johnson` make of some losses, for others that are not counted."""
 
+    reach: Reach
     power: float
     middle: float
     first: float  # standard deviation before
@@ -51,22 +96,29 @@ class Bend(NamedTuple):
     @classmethod
     def of(cls, y: Floats, power: float) -> Bend:
         """That of y."""
+        reach = Reach.of(y)
+        y = reach(y)
         first, middle = max(float(y.std()), _TINY), float(np.median(y))
         found = _bent((y - middle) / first, power)[0]
-        return cls(power, middle, first, float(found.mean()), max(float(found.std()), _TINY))
+        return cls(reach, power, middle, first, float(found.mean()), max(float(found.std()), _TINY))
 
     def __call__(self, value: float) -> float:
         """Where it puts a loss."""
-        found = _bent(np.array([(value - self.middle) / self.first]), self.power)[0]
+        within = self.reach(np.array([value]))
+        found = _bent((within - self.middle) / self.first, self.power)[0]
         return (float(found[0]) - self.mean) / self.second
 
 
 def bilog(c: Floats) -> Floats:
-    """sign(c) log(1 + |c| / s) over its root mean square, s the root mean square of c: 0 stays where it is.
+    """sign(c) log(1 + |c| / s) over its root mean square, s the median of |c| > 0: 0 stays where it is.
 
-    Eriksson and Poloczek 2021, Scalable constrained Bayesian optimization, AISTATS.
+    Infinite values, and those beyond 100 s, count as 100 s. Eriksson and Poloczek 2021, Scalable constrained
+    Bayesian optimization, AISTATS.
     """
-    scale = max(math.sqrt(float((c * c).mean())), _TINY)
-    found = np.sign(c) * np.log1p(np.abs(c) / scale)
+    sizes = np.abs(c)
+    telling = sizes[(sizes > 0.0) & np.isfinite(sizes)]
+    scale = float(np.median(telling)) if len(telling) else 1.0
+    with np.errstate(over="ignore"):
+        found = np.sign(c) * np.log1p(np.minimum(sizes / scale, _FURTHER))
     spread: Floats = found / max(math.sqrt(float((found * found).mean())), _TINY)
     return spread

@@ -8,7 +8,7 @@ appending costs O(1) and never copies what is there, and an older `History` stay
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -36,11 +36,13 @@ class _Columns:
     __slots__ = (
         "encoded",
         "filled",
+        "limits",
         "losses",
         "n",
         "numbers",
         "rows",
         "scratch",
+        "seconds",
         "signs",
         "slopes",
         "space",
@@ -57,6 +59,9 @@ class _Columns:
         self.trials: Packed[Trial] = Packed()
         self.losses: Floats = np.full((_START, len(signs)), np.nan)
         self.violations: Floats = np.zeros(_START)
+        self.seconds: Floats = np.zeros(_START)
+        # Of each outcome constraint: the first row that has it, and the column.
+        self.limits: dict[str, tuple[int, Floats]] = {}
         self.steps: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
         self.states: NDArray[np.int8] = np.zeros(_START, dtype=np.int8)
         self.numbers: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
@@ -79,6 +84,7 @@ class _Columns:
         while len(self.losses) < stop:
             self.losses = _grown(self.losses)
             self.violations = _grown(self.violations)
+            self.seconds = _grown(self.seconds)
             self.steps = _grown(self.steps)
             self.states = _grown(self.states)
             self.numbers = _grown(self.numbers)
@@ -86,11 +92,24 @@ class _Columns:
         fresh = list(islice(self.trials.since(start), stop - start))
         self.losses[start:stop] = [nothing if trial.losses is None else trial.losses for trial in fresh]
         self.violations[start:stop] = [trial.violation for trial in fresh]
+        self.seconds[start:stop] = [trial.duration or 0.0 for trial in fresh]
+        self._limit(fresh)
         self.steps[start:stop] = [trial.step for trial in fresh]
         self.numbers[start:stop] = [trial.number for trial in fresh]
         self.states[start:stop] = [_CODES[trial.state] for trial in fresh]
         self.filled = stop
         return self
+
+    def _limit(self, fresh: Sequence[Trial]) -> None:
+        """Write outcome constraints; NaN where a trial has told none."""
+        size = len(self.losses)
+        for row, trial in enumerate(fresh, start=self.filled):
+            for name, value in trial.constraints.items():
+                first, column = self.limits.get(name) or (row, np.full(size, math.nan))
+                if len(column) < size:
+                    column = np.concatenate([column, np.full(size - len(column), math.nan)])
+                column[row] = value
+                self.limits[name] = first, column
 
     def units(self, space: Space) -> Floats:
         """Unit rows of all trials in `space`; only rows not seen before are encoded."""
@@ -189,7 +208,8 @@ class History:
         return self
 
     def first(self, n: int) -> History:
-        """The history as it was after its first n observations; `created` and `proposed` stay as they are."""
+        """The history as it was after its first n observations, for models that are not fitted at every one;
+        `created` and `proposed` stay as they are."""
         return History(self._columns, min(n, self.n), self.created, self.proposed)
 
     def __len__(self) -> int:
@@ -212,6 +232,25 @@ class History:
     def violations(self) -> Floats:
         """Shape (n,): sum of positive outcome constraints; 0 is feasible."""
         return self._columns.settle().violations[: self.n]
+
+    @property
+    def constraint_names(self) -> list[str]:
+        """The outcome constraints that trials have told, sorted."""
+        limits = self._columns.settle().limits
+        return sorted(name for name, (first, _) in limits.items() if first < self.n)
+
+    def constraint(self, name: str) -> Floats:
+        """Shape (n,): an outcome constraint, feasible when at most 0; NaN where it was not told."""
+        _, column = self._columns.settle().limits[name]
+        found = np.full(self.n, math.nan)
+        known = min(self.n, len(column))
+        found[:known] = column[:known]
+        return found
+
+    @property
+    def seconds(self) -> Floats:
+        """Shape (n,): how long each trial took, 0 where that is not known."""
+        return self._columns.settle().seconds[: self.n]
 
     @property
     def steps(self) -> NDArray[np.int64]:
@@ -255,11 +294,6 @@ class History:
 
     def __repr__(self) -> str:
         return f"History(n={self.n}, created={self.created})"
-
-
-def earlier(history: History, n: int) -> History:
-    """The history after its first `n` observations, for models that are not fitted at every one."""
-    return History(history._columns, min(n, history.n), history.created, history.proposed)
 
 
 def pending_units(pending: tuple[Trial, ...], space: Space) -> Floats:

@@ -1,4 +1,4 @@
-"""The maximum of an acquisition over a view and conditional space."""
+"""The maximum of an acquisition over a mixed and conditional space."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Effort(NamedTuple):
 def maximise(
     view: View, function: Valued, anchors: Floats, scale: Floats, rng: np.random.Generator, effort: Effort
 ) -> Floats:
-    """Rows, the best first: even and near candidates, ascents from the best, exchanges of what is discrete.
+    """Rows, the best first: even and near candidates, ascents from the best, exchanges of what is discrete;
+    then all candidates, for spaces in which the best ones were tried already.
 
     `function`: rows to values, and to their gradients when asked. `anchors`: good rows, the best first.
     `scale` (dims,): the lengths over which the function changes.
@@ -50,7 +51,7 @@ def maximise(
         rows = np.concatenate([np.array([row for row, _ in polished]), rows])
         found = np.concatenate([[value for _, value in polished], found])
         places = np.argsort(-found, kind="stable")
-    return np.concatenate([rows[places], candidates[order[:64]]])
+    return np.concatenate([rows[places], candidates[order]])
 
 
 def climb(view: View, function: Valued, rows: Floats, scale: Floats, steps: int) -> tuple[Floats, Floats]:

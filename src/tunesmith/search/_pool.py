@@ -26,7 +26,7 @@ from tunesmith.record.trial import COMPLETE, FAILED, Trial
 from tunesmith.search._acquire import Effort, Valued, polish
 from tunesmith.search._base import Ask
 from tunesmith.search._promise import Settings, beside
-from tunesmith.search._surrogate import Surrogate, constraint_names, loss, surrogate
+from tunesmith.search._surrogate import Surrogate, loss, surrogate
 from tunesmith.search._targets import targets
 from tunesmith.search._terms import Gradient, Rough, Term
 from tunesmith.search._view import View, view_of
@@ -38,7 +38,7 @@ Indices = NDArray[np.intp]
 _FROM = 20  # observations; of fewer, each one changes too much
 _OUTCOMES = (0.0, -1.2, 1.2)  # of the awaited trial, in deviations from what is expected, which comes first
 _ANCHORS = 5
-_KEPT = 64  # candidates of each outcome
+_KEPT = 64  # candidates of each outcome; all of them where rows can come again
 _POOLS = 4  # that are remembered
 _WHOLE = (STATES.index(COMPLETE), STATES.index(FAILED))
 
@@ -162,7 +162,7 @@ def ranked_by_pool(history: History, ask: Ask, settings: Settings) -> Floats | N
 
 
 def _made(past: History, wanted: Wanted, pending: Floats) -> Pool | None:
-    if past.n < _FROM or past.losses.shape[1] != 1 or constraint_names(past):
+    if past.n < _FROM or past.losses.shape[1] != 1 or past.constraint_names:
         return None
     if not np.isin(past.states, _WHOLE).all() or past.violations.any():
         return None
@@ -214,7 +214,8 @@ def _collected(
     starts = -(-effort.starts // 2)
     which = np.repeat(np.arange(len(_OUTCOMES)), starts)
     rows = _climbed(view, function, candidates[best[:starts].T.ravel()], which, scale, effort.steps)
-    found = [rows, candidates[np.unique(best[:_KEPT])]]
+    repeatable = (view.categorical | view.cells).all()
+    found = [rows, candidates if repeatable else candidates[np.unique(best[:_KEPT])]]
     if (view.categorical | view.cells).any():
         values = function(rows, which)[0]
         for outcome in range(len(_OUTCOMES)):

@@ -20,7 +20,6 @@ from tunesmith.search._surrogate import (
     Manner,
     Surrogate,
     constraint,
-    constraint_names,
     duration,
     failure,
     loss,
@@ -36,10 +35,7 @@ Floats = NDArray[np.float64]
 
 _BELIEF = 10.0  # weight of the priors' logarithm, over the number of trials
 _ANCHORS = 5
-_WITHIN, _MARGIN = (
-    0.75,
-    0.1,
-)  # where the reference point is: a quantile of the losses, and more of their range
+_MARGIN = 0.1  # of the losses' range, by which the reference point is further off
 _DIRECTIONS = 16  # of scalarisations, taken in turn
 _LEAST_SURE = 5  # failures; minus their number is the least logarithm of a probability of success
 
@@ -88,7 +84,7 @@ def promise(history: History, ask: Ask, pending: Floats, settings: Settings) -> 
     view = view_of(history, space)
     limits = [
         known
-        for name in constraint_names(history)
+        for name in history.constraint_names
         if (known := surrogate(history, space, constraint(name))) is not None
     ]
     goal = _goal(history, ask, pending, settings)

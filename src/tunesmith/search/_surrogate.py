@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.numeric import gp
+from tunesmith.numeric.ehvi import tchebycheff
 from tunesmith.numeric.embedding import Embedding
 from tunesmith.numeric.pareto import fronts
-from tunesmith.numeric.warp import POWERS, bilog, yeo_johnson
+from tunesmith.numeric.warp import POWERS, Reach, bilog, yeo_johnson
 from tunesmith.record.history import History
 from tunesmith.search._targets import targets
 from tunesmith.search._view import view_of
@@ -91,7 +92,8 @@ def loss(objective: int, manner: Manner = ALL) -> Quantity:
 
     def observed(history: History) -> tuple[Indices, Floats]:
         found = targets(history)
-        return found.rows, found.losses[:, objective]
+        losses = found.losses[:, objective]
+        return found.rows, Reach.of(losses)(losses) if len(losses) else losses
 
     return Quantity(("loss", objective, manner), observed, _shapes(manner), merit=_merit, trend=manner.trend)
 
@@ -101,10 +103,8 @@ def scalarised(weights: tuple[float, ...], manner: Manner = ALL) -> Quantity:
 
     def observed(history: History) -> tuple[Indices, Floats]:
         found = targets(history)
-        low, high = found.losses.min(axis=0), found.losses.max(axis=0)
-        weighted = np.array(weights) * (found.losses - low) / np.maximum(high - low, 1e-300)
-        norms: Floats = weighted.max(axis=1) + 0.05 * weighted.sum(axis=1)
-        return found.rows, norms
+        losses = np.stack([Reach.of(column)(column) for column in found.losses.T], axis=1)
+        return found.rows, tchebycheff(losses, np.array(weights))
 
     return Quantity(("scalarised", weights, manner), observed, _shapes(manner), trend=manner.trend)
 
@@ -133,9 +133,8 @@ def constraint(name: str) -> Quantity:
 
     def observed(history: History) -> tuple[Indices, Floats]:
         found = targets(history).rows
-        values = [history.trial(row).constraints.get(name, math.nan) for row in found.tolist()]
-        column = np.array(values, dtype=np.float64)
-        known = np.isfinite(column)
+        column = history.constraint(name)[found]
+        known = ~np.isnan(column)
         return found[known], bilog(column[known]) if known.any() else column[known]
 
     return Quantity(("constraint", name), observed)
@@ -146,21 +145,9 @@ def duration() -> Quantity:
 
     def observed(history: History) -> tuple[Indices, Floats]:
         found = targets(history).rows
-        seconds = [history.trial(row).duration or 0.0 for row in found.tolist()]
-        logs: Floats = np.round(np.log(np.maximum(np.array(seconds), 1e-3)), 3)
-        return found, logs
+        return found, np.round(np.log(np.maximum(history.seconds[found], 1e-3)), 3).astype(np.float64)
 
     return Quantity("duration", observed)
-
-
-def constraint_names(history: History) -> list[str]:
-    """All outcome constraints that trials have told, sorted."""
-    if not history.n:
-        return []
-    names: set[str] = set()
-    for trial in history:
-        names.update(trial.constraints)
-    return sorted(names)
 
 
 def surrogate(history: History, space: Space, quantity: Quantity) -> Surrogate | None:

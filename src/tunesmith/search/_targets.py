@@ -14,6 +14,7 @@ from tunesmith.search._ranking import ranking_of
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
+_MOST = 1e150
 _COMPLETE, _FAILED = STATES.index(COMPLETE), STATES.index(FAILED)
 
 
@@ -38,10 +39,11 @@ def targets(history: History) -> Targets:
 
 
 def _finite(losses: Floats) -> Floats:
-    """Infinite losses become a little more than the largest, or less than the smallest, finite one."""
-    if np.isfinite(losses).all():
+    """Infinite losses become a little more than the largest, or less than the smallest, finite one; of what
+    is beyond 1e150, squares would overflow."""
+    if (np.abs(losses) < _MOST).all():
         return losses
-    found = losses.copy()
+    found = np.where(np.isfinite(losses), np.clip(losses, -_MOST, _MOST), losses)
     for column in found.T:
         known = column[np.isfinite(column)]
         low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)

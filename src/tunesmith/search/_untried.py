@@ -1,13 +1,11 @@
-"""Proposals that were not tried before: what a searcher takes instead of its repeated candidates.
-
-A row can come again when each of its values is one of few: a category, a whole number, a step, an edge.
-"""
+"""Proposals that were not tried before: what a searcher takes instead of its repeated candidates."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,8 @@ from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]
 
-_MOST_LOOKED_AT = 128
+_MOST_LOOKED_AT = 1024
+_DRAWN = 64  # from the prior, where all candidates were tried
 _LISTED = 200_000
 
 
@@ -31,7 +30,7 @@ def feasible(space: Space, rows: Iterable[list[float]]) -> Iterator[list[float]]
 
 @dataclass(slots=True)
 class Tried:
-    """The repeatable rows of one log and space, with the first position of each; lives in `History.scratch`.
+    """The rows of one log and space, with the first position of each; lives in `History.scratch`.
 
     `walk`: how far the enumeration of a finite space is known to be tried, at a position of the log.
     """
@@ -40,12 +39,11 @@ class Tried:
     read: int = 0
     first: dict[bytes, int] = field(default_factory=dict)
     walk: tuple[int, int] = (0, 0)
-    few: list[bool] = field(init=False)
     size: int = field(init=False)  # of a finite space that is not too large to be walked, else 0
 
     def __post_init__(self) -> None:
-        self.few = [parameter.domain.cardinality is not None for parameter in self.space.dims]
-        size = (grid_size(self.space) or 0) if all(self.few) else 0
+        finite = all(parameter.domain.cardinality is not None for parameter in self.space.dims)
+        size = (grid_size(self.space) or 0) if finite else 0
         self.size = size if size <= _LISTED else 0
 
     def update(self, history: History) -> None:
@@ -54,12 +52,7 @@ class Tried:
             return
         rows = history.units(self.space)
         for place in range(self.read, history.n):
-            row = rows[place]
-            for few, u in zip(self.few, row.tolist(), strict=True):
-                if 0.0 < u < 1.0 and not few:
-                    break
-            else:
-                self.first.setdefault(row.tobytes(), place)
+            self.first.setdefault(rows[place].tobytes(), place)
         self.read = history.n
 
     def known(self, key: bytes, n: int) -> bool:
@@ -79,14 +72,16 @@ def tried_of(history: History, space: Space) -> Tried:
 def untried(
     history: History, space: Space, rng: Rng, ranked: Iterator[list[float]], pending: Floats
 ) -> list[float]:
-    """The first feasible row that was not tried and is not pending; the best one when all were.
+    """The first feasible row that was not tried and is not pending; then any other one of the space; the best
+    one when there is none.
 
     Repeats cost O(1) each, and a finite space is walked through once in all, whatever the number of trials.
     """
     tried = tried_of(history, space)
     taken = {row.tobytes() for row in pending}
     best: list[float] | None = None
-    for _, row in zip(range(_MOST_LOOKED_AT), feasible(space, ranked), strict=False):
+    looked_at = islice(feasible(space, ranked), _MOST_LOOKED_AT)
+    for row in chain(looked_at, () if tried.size else _drawn(space, rng)):
         best = best or row
         key = np.array(space.encode(space.decode(row))).tobytes()
         if key not in taken and not tried.known(key, history.n):
@@ -94,6 +89,12 @@ def untried(
         if tried.size and tried.walk[0] <= history.n and tried.walk[1] == tried.size:
             break  # nothing is left
     return _next(tried, history, space, rng, taken) or best or space.draw(rng)
+
+
+def _drawn(space: Space, rng: Rng) -> Iterator[list[float]]:
+    """Rows from the prior."""
+    seed = int(rng.generator("untried").integers(2**62))
+    return (space.draw(Rng(seed, k)) for k in range(_DRAWN))
 
 
 def _next(tried: Tried, history: History, space: Space, rng: Rng, taken: set[bytes]) -> list[float] | None:

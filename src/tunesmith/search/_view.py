@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tunesmith.numeric.axis import Axis, Kind
 from tunesmith.numeric.embedding import Embedding
-from tunesmith.numeric.qmc import sobol
+from tunesmith.numeric.qmc import SOBOL_BLOCK, sobol
 from tunesmith.record.history import History
 from tunesmith.search._layout import Layout, inferred, layout_of
 from tunesmith.space.space import Space
@@ -18,7 +18,6 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _TABLE = 512  # points of the even sample
-_MOST_SOBOL = 1024  # dimensions
 _NUDGES = (0.02, 0.1, 0.3)
 _SWITCH = 0.2
 
@@ -115,8 +114,8 @@ class View:
 
 @lru_cache(maxsize=8)
 def _even(dims: int) -> Floats | None:
-    """The first points of a Sobol sequence; None in very many dimensions."""
-    if dims > _MOST_SOBOL:
+    """The first points of a Sobol sequence; None where it is not defined."""
+    if dims > SOBOL_BLOCK:
         return None
     table = sobol(dims)
     return np.array([table.point(i) for i in range(_TABLE)])

@@ -21,10 +21,11 @@ from tunesmith import _check
 from tunesmith._rng import Rng
 from tunesmith.errors import SettingError
 from tunesmith.numeric.acquisition import log_ei
+from tunesmith.numeric.ehvi import tchebycheff
 from tunesmith.numeric.exchange import Exchange
 from tunesmith.numeric.forest import Forest, Values, grow, values
 from tunesmith.numeric.labels import standardised
-from tunesmith.record.history import History, earlier, pending_units
+from tunesmith.record.history import History, pending_units
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
 from tunesmith.search._coding import Coding
 from tunesmith.search._evidence import Evidence, chosen, evidence_of
@@ -37,7 +38,6 @@ Indices = NDArray[np.intp]
 
 _NOISE = 1e-3  # least variance of a prediction, of labels of variance 1
 _BELIEF = 10.0  # weight of the priors' logarithm, over the number of trials
-_AUGMENTED = 0.05  # weight of the sum beside the maximum (Knowles 2006, eq. 2)
 _LEAST_FEASIBLE = 1e-3  # no place is held to be surely infeasible
 _EVERY = 32  # the trees are grown anew when the log is longer by its 32nd part, and
 _AT_LEAST_EVERY = 8  # after so many observations
@@ -185,7 +185,7 @@ def _grown(history: History, position: int, ask: Ask, settings: ForestSearcher) 
     if kept is not None and kept[0] == position and kept[1] == ask.space:
         found: _Grown = kept[2]
         return found
-    past = earlier(history, position)
+    past = history.first(position)
     rows = chosen(past, settings.max_trials)
     evidence = evidence_of(past, rows) or Evidence(
         rows, np.zeros((len(rows), 1)), np.zeros(len(rows), dtype=np.bool_)
@@ -204,17 +204,11 @@ def _grown(history: History, position: int, ask: Ask, settings: ForestSearcher) 
 
 
 def _weighed(labels: Floats, rng: Rng) -> Floats:
-    """One label a row: of several objectives the augmented Tchebycheff distance, with random weights.
-
-    Knowles 2006, eq. 2, on warped losses scaled to [0, 1].
-    """
+    """One label a row: of several objectives, warped, the Tchebycheff distance with random weights."""
     if labels.shape[1] == 1:
         return labels[:, 0]
     weights = rng.generator("weights").dirichlet(np.ones(labels.shape[1]))
-    spread = labels.max(axis=0) - labels.min(axis=0)
-    scaled = (labels - labels.min(axis=0)) / np.where(spread > 0.0, spread, 1.0) * weights
-    found = scaled.max(axis=1) + _AUGMENTED * scaled.sum(axis=1)
-    return standardised(found)
+    return standardised(tchebycheff(labels, weights))
 
 
 class _Hunt:

@@ -151,7 +151,10 @@ def _kept(state: Niches) -> tuple[Indices, Frontier]:
     if not len(rows):
         return rows, state.frontier
     losses = history.losses[rows]
-    fronts = constrained_ranks(losses, *tiers(history, rows))
+    violations, whole = tiers(history, rows)
+    fronts = constrained_ranks(losses, violations, whole)
     rng = Rng(0, history.n).generator("niches")  # of the position alone: what survives is told, not asked
-    kept, frontier = niched(losses, fronts, state.size, state.rays, state.frontier, rng)
+    kept, frontier = niched(
+        losses, fronts, whole & (violations <= 0.0), state.size, state.rays, state.frontier, rng
+    )
     return rows[kept], frontier
