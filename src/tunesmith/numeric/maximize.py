@@ -1,7 +1,8 @@
 """Ascent from many points at once: a projected L-BFGS whose rows are independent problems.
 
 Each row has its own memory, step and set of active bounds, so that it goes where it would go alone
-(summing the problems into one would couple them: arXiv 2511.13625); one call evaluates all rows.
+(summing the problems into one would couple them: arXiv 2511.13625). One call evaluates all rows; a row whose
+step was too long tries a shorter one while the others go on.
 """
 
 from __future__ import annotations
@@ -13,103 +14,90 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 Function = Callable[[Floats], tuple[Floats, Floats]]
 
 _MEMORY = 6
 _ARMIJO = 1e-4
-_HALVINGS = 8
+_SHORTER = 0.4  # by which a step is cut that did not help; the first one, whose length is a guess, by more
+_FIRST_SHORTER = 0.25
+_SHORTEST = 0.4**8
+
+
+class _Memory:
+    """The last pairs of each row (m, pairs, d), the latest last; rho = 0 where there is none."""
+
+    def __init__(self, rows: int, dims: int) -> None:
+        self.s = np.zeros((rows, _MEMORY, dims))
+        self.y = np.zeros((rows, _MEMORY, dims))
+        self.rho = np.zeros((rows, _MEMORY))
+        self.gamma = np.zeros(rows)  # the scale of the inverse Hessian; 0 where no pair is known
+
+    def add(self, rows: Indices, s: Floats, y: Floats) -> None:
+        """Keep the pairs in which the curvature is that of a maximum."""
+        product = np.einsum("ij,ij->i", s, y)
+        square = np.einsum("ij,ij->i", y, y)
+        sound = product > 1e-10 * np.sqrt(np.einsum("ij,ij->i", s, s) * square)
+        at, s, y, product, square = rows[sound], s[sound], y[sound], product[sound], square[sound]
+        self.s[at, :-1], self.y[at, :-1], self.rho[at, :-1] = self.s[at, 1:], self.y[at, 1:], self.rho[at, 1:]
+        self.s[at, -1], self.y[at, -1], self.rho[at, -1] = s, y, 1.0 / product
+        self.gamma[at] = product / square
+
+    def direction(self, rows: Indices, slope: Floats) -> Floats:
+        """The two-loop recursion (Nocedal and Wright 2006, algorithm 7.4), a row each."""
+        s, y, rho, gamma = self.s[rows], self.y[rows], self.rho[rows], self.gamma[rows]
+        found = slope.copy()
+        weights = np.zeros(rho.shape)
+        for k in range(_MEMORY - 1, -1, -1):
+            weights[:, k] = rho[:, k] * np.einsum("ij,ij->i", s[:, k], found)
+            found -= weights[:, k, None] * y[:, k]
+        length = np.sqrt(np.einsum("ij,ij->i", slope, slope))
+        found *= np.where(gamma > 0.0, gamma, 1.0 / np.maximum(length, 1e-12))[:, None]
+        for k in range(_MEMORY):
+            b = rho[:, k] * np.einsum("ij,ij->i", y[:, k], found)
+            found += (weights[:, k] - b)[:, None] * s[:, k]
+        return found
 
 
 def ascend(
     function: Function, rows: Floats, free: Bools, scale: Floats, steps: int = 25, tolerance: float = 1e-3
 ) -> tuple[Floats, Floats]:
-    """Rows (m, d) in the unit cube after at most `steps` steps, and their values.
+    """Rows (m, d) in the unit cube after at most `steps` calls of the function, and their values.
 
     `function`: rows to values (m,) and gradients (m, d). `free`: which entries may move. `scale` (d,):
     typical lengths; the ascent works in rows / scale.
     """
-    x = np.nan_to_num(rows) / scale
-    top = 1.0 / scale
+    x, top = np.nan_to_num(rows) / scale, 1.0 / scale
     values, gradient = _call(function, rows, x, free, scale)
-    pairs: list[tuple[Floats, Floats, Floats]] = []
-    active = np.ones(len(x), dtype=np.bool_)
+    memory, size = _Memory(*x.shape), np.ones(len(x))
+    which = np.arange(len(x))
     for _ in range(steps):
-        blocked = ~free | ((x <= 0.0) & (gradient < 0.0)) | ((x >= top) & (gradient > 0.0))
-        slope = np.where(blocked, 0.0, gradient)
-        active &= np.abs(slope).max(axis=1, initial=0.0) > tolerance
-        if not active.any():
+        here, rise = x[which], gradient[which]
+        blocked = ~free[which] | ((here <= 0.0) & (rise < 0.0)) | ((here >= top) & (rise > 0.0))
+        slope = np.where(blocked, 0.0, rise)
+        steep = np.abs(slope).max(axis=1, initial=0.0) > tolerance
+        which, here, rise, slope = which[steep], here[steep], rise[steep], slope[steep]
+        if not len(which):
             break
-        direction = np.where(blocked, 0.0, _two_loops(slope, pairs))
+        direction = np.where(blocked[steep], 0.0, memory.direction(which, slope))
         wrong = np.einsum("ij,ij->i", direction, slope) <= 0.0
         direction[wrong] = slope[wrong]
-        x, values, gradient, moved, pair = _search(
-            function, rows, (x, values, gradient), direction, (free, scale, top, active), not pairs
-        )
-        active &= moved
-        pairs = [*pairs[-_MEMORY + 1 :], pair]
-    found: Floats = np.where(free, x * scale, rows)
-    return found, values
+        there = np.clip(here + size[which, None] * direction, 0.0, top)
+        found, new = _call(function, rows[which], there, free[which], scale)
+        good = found >= values[which] + _ARMIJO * np.einsum("ij,ij->i", rise, there - here)
+        good &= np.isfinite(found)
+        gained = good & (found - values[which] > 1e-6) & (np.abs(there - here).max(axis=1) > 1e-7)
+        done = which[good]
+        first = memory.gamma[which] == 0.0
+        memory.add(done, there[good] - here[good], rise[good] - new[good])
+        x[done], values[done], gradient[done], size[done] = there[good], found[good], new[good], 1.0
+        size[which[~good]] *= np.where(first[~good], _FIRST_SHORTER, _SHORTER)
+        which = which[gained | (~good & (size[which] > _SHORTEST))]
+    moved: Floats = np.where(free, x * scale, rows)
+    return moved, values
 
 
 def _call(function: Function, rows: Floats, x: Floats, free: Bools, scale: Floats) -> tuple[Floats, Floats]:
     values, gradient = function(np.where(free, x * scale, rows))
     slopes: Floats = gradient * scale
     return values, slopes
-
-
-def _two_loops(slope: Floats, pairs: list[tuple[Floats, Floats, Floats]]) -> Floats:
-    """The two-loop recursion (Nocedal and Wright 2006, algorithm 7.4), a row each; rho = 0 skips a pair."""
-    found: Floats = slope.copy()
-    if not pairs:
-        found /= np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-12)
-        return found
-    weights = []
-    for s, y, rho in reversed(pairs):
-        a = rho * np.einsum("ij,ij->i", s, found)
-        weights.append(a)
-        found -= a[:, None] * y
-    s, y, rho = pairs[-1]
-    square = np.einsum("ij,ij->i", y, y)
-    gamma = np.where(rho > 0.0, 1.0 / np.maximum(rho * square, 1e-300), 1.0)
-    found *= gamma[:, None]
-    for (s, y, rho), a in zip(pairs, reversed(weights), strict=True):
-        b = rho * np.einsum("ij,ij->i", y, found)
-        found += (a - b)[:, None] * s
-    return found
-
-
-def _search(
-    function: Function,
-    rows: Floats,
-    at: tuple[Floats, Floats, Floats],
-    direction: Floats,
-    limits: tuple[Bools, Floats, Floats, Bools],
-    first: bool,
-) -> tuple[Floats, Floats, Floats, Bools, tuple[Floats, Floats, Floats]]:
-    """Backtracking along the projected path, a step size a row; and the new pair of each."""
-    x, values, gradient = at
-    free, scale, top, active = limits
-    size = np.where(active, 1.0, 0.0)
-    new_x, new_values, new_gradient = x.copy(), values.copy(), gradient.copy()
-    open_rows = active.copy()
-    for _ in range(_HALVINGS):
-        which = np.flatnonzero(open_rows)
-        if not len(which):
-            break
-        trial = np.clip(x[which] + size[which, None] * direction[which], 0.0, top)
-        found, slope = _call(function, rows[which], trial, free[which], scale)
-        gain = np.einsum("ij,ij->i", gradient[which], trial - x[which])
-        good = found >= values[which] + _ARMIJO * gain
-        good &= np.isfinite(found)
-        done = which[good]
-        new_x[done], new_values[done], new_gradient[done] = trial[good], found[good], slope[good]
-        open_rows[done] = False
-        size[which[~good]] *= 0.25 if first else 0.4
-    moved = active & ~open_rows
-    s = new_x - x
-    y = gradient - new_gradient  # of the function that is minimised
-    product = np.einsum("ij,ij->i", s, y)
-    enough = product > 1e-10 * np.linalg.norm(s, axis=1) * np.linalg.norm(y, axis=1)
-    rho = np.where(enough & (product > 0.0), 1.0 / np.where(product > 0.0, product, 1.0), 0.0)
-    progress = (np.abs(s).max(axis=1, initial=0.0) > 1e-7) & (new_values - values > 1e-6)
-    return new_x, new_values, new_gradient, moved & progress, (s, y, rho)

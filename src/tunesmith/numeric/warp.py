@@ -12,7 +12,10 @@ Floats = NDArray[np.float64]
 
 _TINY = 1e-300
 
-_BAD, _GOOD = 10.0, 100.0  # how far from the median losses count in full, over the distance of the outer tenth
+_BAD, _GOOD = (
+    10.0,
+    100.0,
+)  # how far from the median losses count in full, over the distance of the outer tenth
 _FURTHER = 100.0  # the most that a constraint counts, over the median of its values
 
 POWERS = (1.0, 0.5, 0.0, -1.0)

@@ -235,9 +235,11 @@ def _climbed(
 
     def differentiated(tagged: Floats) -> tuple[Floats, Floats]:
         values, gradient = function(tagged[:, :-1], tagged[:, -1].astype(np.intp))
-        return values, np.pad(gradient(), ((0, 0), (0, 1)))
+        slopes = np.zeros(tagged.shape)
+        slopes[:, :-1] = gradient()
+        return values, slopes
 
     tagged = np.column_stack([rows, which])
-    fixed = np.pad(free, ((0, 0), (0, 1)))
-    found = ascend(differentiated, tagged, fixed, np.append(scale, 1.0), steps)[0][:, :-1]
+    free = np.column_stack([free, np.zeros(len(rows), np.bool_)])
+    found = ascend(differentiated, tagged, free, np.append(scale, 1.0), steps)[0][:, :-1]
     return view.finish(found) if view.cells.any() else found
