@@ -88,12 +88,6 @@ def flat(parts: Sequence[Any]) -> Any:
     return torch_module().cat([part.reshape(-1) for part in parts])
 
 
-def unflat(vector: Any, like: Sequence[Any]) -> list[Any]:
-    """A vector cut into the shapes of `like`."""
-    pieces = vector.split([part.numel() for part in like])
-    return [piece.reshape(part.shape) for piece, part in zip(pieces, like, strict=True)]
-
-
 def numbers(names: Sequence[str], found: Sequence[Any]) -> dict[str, Any]:
     """Gradients by name: floats, and arrays for hyperparameters that are arrays."""
     plain = [slope.detach().cpu() for slope in found]

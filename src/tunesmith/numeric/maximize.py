@@ -60,20 +60,28 @@ class _Memory:
 
 
 def ascend(
-    function: Function, rows: Floats, free: Bools, scale: Floats, steps: int = 25, tolerance: float = 1e-3
+    function: Function,
+    rows: Floats,
+    free: Bools,
+    scale: Floats,
+    steps: int = 25,
+    tolerance: float = 1e-3,
+    limits: tuple[Floats, Floats] | None = None,
 ) -> tuple[Floats, Floats]:
-    """Rows (m, d) in the unit cube after at most `steps` calls of the function, and their values.
+    """Rows (m, d) after at most `steps` calls of the function, and their values.
 
     `function`: rows to values (m,) and gradients (m, d). `free`: which entries may move. `scale` (d,):
-    typical lengths; the ascent works in rows / scale.
+    typical lengths; the ascent works in rows / scale. `limits`: the least and the largest values (d,), those
+    of the unit cube unless given; a row that starts outside is drawn in by its first step.
     """
-    x, top = np.nan_to_num(rows) / scale, 1.0 / scale
+    low, high = limits or (np.zeros(len(scale)), np.ones(len(scale)))
+    x, bottom, top = np.nan_to_num(rows) / scale, low / scale, high / scale
     values, gradient = _call(function, rows, x, free, scale)
     memory, size = _Memory(*x.shape), np.ones(len(x))
     which = np.arange(len(x))
     for _ in range(steps):
         here, rise = x[which], gradient[which]
-        blocked = ~free[which] | ((here <= 0.0) & (rise < 0.0)) | ((here >= top) & (rise > 0.0))
+        blocked = ~free[which] | ((here <= bottom) & (rise < 0.0)) | ((here >= top) & (rise > 0.0))
         slope = np.where(blocked, 0.0, rise)
         steep = np.abs(slope).max(axis=1, initial=0.0) > tolerance
         which, here, rise, slope = which[steep], here[steep], rise[steep], slope[steep]
@@ -82,7 +90,7 @@ def ascend(
         direction = np.where(blocked[steep], 0.0, memory.direction(which, slope))
         wrong = np.einsum("ij,ij->i", direction, slope) <= 0.0
         direction[wrong] = slope[wrong]
-        there = np.clip(here + size[which, None] * direction, 0.0, top)
+        there = np.clip(here + size[which, None] * direction, bottom, top)
         found, new = _call(function, rows[which], there, free[which], scale)
         good = found >= values[which] + _ARMIJO * np.einsum("ij,ij->i", rise, there - here)
         good &= np.isfinite(found)

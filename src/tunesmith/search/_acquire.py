@@ -64,7 +64,7 @@ def climb(view: View, function: Valued, rows: Floats, scale: Floats, steps: int)
     free = ~np.isnan(rows) & ~view.categorical
     if not free.any():
         return rows, function(rows)[0]
-    found, values = ascend(differentiated, rows, free, scale, steps)
+    found, values = ascend(differentiated, rows, free, scale, steps, limits=view.limits)
     if view.cells.any():
         found = view.finish(found)
         values = function(found)[0]

@@ -26,7 +26,8 @@ from tunesmith.record.trial import COMPLETE, FAILED, Trial
 from tunesmith.search._acquire import Effort, Valued, polish
 from tunesmith.search._base import Ask
 from tunesmith.search._promise import Settings, beside
-from tunesmith.search._surrogate import Surrogate, loss, surrogate
+from tunesmith.search._region import region_of
+from tunesmith.search._surrogate import Surrogate, lengths_of, loss, surrogate
 from tunesmith.search._targets import targets
 from tunesmith.search._terms import Gradient, Rough, Term
 from tunesmith.search._view import View, view_of
@@ -172,7 +173,7 @@ def _made(past: History, wanted: Wanted, pending: Floats) -> Pool | None:
     main = surrogate(past, wanted.space, loss(0, wanted.settings.manner))
     if main is None or main.power is None:
         return None
-    fantasies, per_second, effort, manner = wanted.settings
+    fantasies, per_second, effort, manner, _ = wanted.settings
     count = fantasies if len(pending) > 1 else 1
     normals = wanted.rng.generator("gp/pending").normal(size=(len(pending) - 1, count))
     outcomes = np.repeat(_OUTCOMES, count)[None]
@@ -185,7 +186,11 @@ def _made(past: History, wanted: Wanted, pending: Floats) -> Pool | None:
         best,
         beside(past, wanted.space, view, per_second),
     )
-    rows = _collected(view, function, main, pending[:1], wanted.rng, effort)
+    order = np.argsort(main.process.at_observations(main.y), kind="stable")[: _ANCHORS - 1]
+    if (start := wanted.settings.trust_after) is not None:
+        view = view.within(region_of(past, start, main.units[order[0]], lengths_of(main)))
+    anchors = np.concatenate([pending[:1], main.units[order]])
+    rows = _collected(view, function, main, anchors, wanted.rng, effort)
     at = function.loss.predict(rows)
     means = at.mean.reshape(len(rows), len(_OUTCOMES), count)
     return Pool(
@@ -202,13 +207,11 @@ def _made(past: History, wanted: Wanted, pending: Floats) -> Pool | None:
 
 
 def _collected(
-    view: View, function: _Outcomes, main: Surrogate, awaited: Floats, rng: Rng, effort: Effort
+    view: View, function: _Outcomes, main: Surrogate, anchors: Floats, rng: Rng, effort: Effort
 ) -> Floats:
     """Maxima under each outcome, and the best candidates."""
     chance = rng.generator("gp/acquire")
-    order = np.argsort(main.process.at_observations(main.y), kind="stable")[: _ANCHORS - 1]
-    anchors = np.concatenate([awaited, main.units[order]])
-    scale = np.minimum(np.exp(-0.5 * main.process.hyper.log_w), 1.0)
+    scale = np.minimum(lengths_of(main), 1.0)
     candidates = np.concatenate([view.spread(chance, effort.even), view.near(anchors, chance, effort.near)])
     best = np.argsort(-function.every(candidates), axis=0, kind="stable")
     starts = -(-effort.starts // 2)
@@ -241,5 +244,7 @@ def _climbed(
 
     tagged = np.column_stack([rows, which])
     free = np.column_stack([free, np.zeros(len(rows), np.bool_)])
-    found = ascend(differentiated, tagged, free, np.append(scale, 1.0), steps)[0][:, :-1]
+    low, high = view.limits
+    limits = np.append(low, 0.0), np.append(high, len(_OUTCOMES))
+    found = ascend(differentiated, tagged, free, np.append(scale, 1.0), steps, limits=limits)[0][:, :-1]
     return view.finish(found) if view.cells.any() else found

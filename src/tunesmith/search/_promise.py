@@ -16,12 +16,14 @@ from tunesmith.numeric.pareto import nondominated
 from tunesmith.record.history import History
 from tunesmith.search._acquire import Effort
 from tunesmith.search._base import Ask
+from tunesmith.search._region import region_of
 from tunesmith.search._surrogate import (
     Manner,
     Surrogate,
     constraint,
     duration,
     failure,
+    lengths_of,
     loss,
     scalarised,
     surrogate,
@@ -47,6 +49,7 @@ class Settings(NamedTuple):
     per_second: bool
     effort: Effort
     manner: Manner
+    trust_after: int | None  # trials from which on a trust region moves; None: there is none
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ def promise(history: History, ask: Ask, pending: Floats, settings: Settings) -> 
     if goal.term is not None:
         terms.insert(0, goal.term)
     terms += beside(history, space, view, settings.per_second)
-    return Promise(terms, view, goal.anchors, goal.lengths)
+    if settings.trust_after is not None:
+        view = view.within(region_of(history, settings.trust_after, goal.anchors[0], goal.lengths))
+    return Promise(terms, view, goal.anchors, np.minimum(goal.lengths, 1.0))
 
 
 def beside(history: History, space: Space, view: View, per_second: bool) -> list[Term]:
@@ -169,8 +174,8 @@ def _expected(part: Surrogate, pending: Floats, normals: Floats, manner: Manner)
 
 
 def _lengths(parts: Sequence[Surrogate]) -> Floats:
-    found: Floats = np.minimum.reduce([np.exp(-0.5 * part.process.hyper.log_w) for part in parts])
-    return np.minimum(found, 1.0)
+    found: Floats = np.minimum.reduce([lengths_of(part) for part in parts])
+    return found
 
 
 def _reference(front: Floats, y: Floats) -> Floats:

@@ -76,6 +76,12 @@ class Surrogate(NamedTuple):
     power: float | None  # of the transform of the targets
 
 
+def lengths_of(part: Surrogate) -> Floats:
+    """The lengths (dims,) over which a process changes, as fractions of the parameters' ranges."""
+    found: Floats = np.exp(-0.5 * part.process.hyper.log_w)
+    return found
+
+
 class Manner(NamedTuple):
     """How losses are modelled: what may be left out to see what it is worth."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from tunesmith.numeric.embedding import Embedding
 from tunesmith.numeric.qmc import SOBOL_BLOCK, sobol
 from tunesmith.record.history import History
 from tunesmith.search._layout import Layout, inferred, layout_of
+from tunesmith.search._region import Region
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]
@@ -20,6 +22,7 @@ Bools = NDArray[np.bool_]
 _TABLE = 512  # points of the even sample
 _NUDGES = (0.02, 0.1, 0.3)
 _SWITCH = 0.2
+_MOVED = 20.0  # parameters of a row within a region that differ from its middle, about (TuRBO, section 2)
 
 
 class View:
@@ -37,6 +40,20 @@ class View:
         sizes = [len(axis.masses()) if axis.kind is Kind.CATEGORIES else 0 for axis in self.axes]
         self.embedding = Embedding(sizes, optional)
         self.even = _even(len(self.axes))
+        self.region: Region | None = None
+
+    def within(self, region: Region) -> View:
+        """The same view, which draws and moves numbers within a region only."""
+        found = copy(self)
+        found.region = region
+        return found
+
+    @property
+    def limits(self) -> tuple[Floats, Floats]:
+        """The least and the largest value of each number, (dims,)."""
+        if self.region is None:
+            return np.zeros(len(self.axes)), np.ones(len(self.axes))
+        return self.region.low, self.region.high
 
     def finish(self, points: Floats) -> Floats:
         """Cells and categories at their middles, what is inactive NaN."""
@@ -55,8 +72,21 @@ class View:
             u = rng.random((count, dims))
         else:
             u = (self.even[:count] + rng.random(dims)) % 1.0
+        if self.region is not None:
+            return self.finish(self._inside(self.region, u, rng))
         columns = [axis.draw(u[:, d]) for d, axis in enumerate(self.axes)]
         return self.finish(np.stack(columns, axis=1))
+
+    def _inside(self, region: Region, u: Floats, rng: np.random.Generator) -> Floats:
+        """Points of the region from points u of the unit cube: some parameters moved, not all at once."""
+        count, dims = u.shape
+        numbers = region.low + u * (region.high - region.low)
+        drawn = [
+            axis.draw(u[:, d]) if self.categorical[d] else numbers[:, d] for d, axis in enumerate(self.axes)
+        ]
+        moved = rng.random((count, dims)) < _MOVED / dims
+        moved[np.arange(count), rng.integers(0, dims, count)] = True
+        return np.where(moved | np.isnan(region.centre), np.stack(drawn, axis=1), region.centre)
 
     def near(self, anchors: Floats, rng: np.random.Generator, count: int) -> Floats:
         """Points near rows: some coordinates moved by normals of several sizes, categories drawn anew."""
@@ -70,7 +100,8 @@ class View:
         points = np.where(np.isnan(start), fresh, start)
         numbers = moves & ~self.categorical
         steps = rng.normal(size=(count, dims)) * size
-        points = np.where(numbers, np.clip(points + steps, 0.0, 1.0), points)
+        points = np.where(numbers, points + steps, points)
+        points = np.where(self.categorical, points, np.clip(points, *self.limits))
         jump = moves & (self.categorical | (self.cells & (rng.random((count, dims)) < 0.1)))
         jump &= rng.random((count, dims)) < np.where(self.cells, 1.0, max(_SWITCH, 1.0 / dims))
         return self.finish(np.where(jump, fresh, points))
