@@ -1,4 +1,4 @@
-"""`python -m benchmarks ablation gp --without '{"warp": false}'`: what each ingredient is worth."""
+"""`python -m benchmarks ablation gp --without '{"shape": false}'`: what each ingredient is worth."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ POINTS = (25, 50, 100)
     "--without",
     multiple=True,
     metavar="SETTINGS",
-    help='Settings that differ from the default, as JSON: {"warp": false}; may be repeated. Without it, '
-    "every setting of the method that is true is set to false.",
+    help='Settings that differ from the default, as JSON: {"shape": false}; may be repeated. Without it, '
+    "every setting of the method that is true is set to false, and of auto each rule is left out.",
 )
 @click.option("--tasks", "place", default="aside", show_default=True, metavar="FOLDER")
 @click.option("--set", "wanted", default="dev", show_default=True)
@@ -52,7 +52,7 @@ def ablation(
         raise click.ClickException(f"{method!r} is no searcher of this version")
     variants = {
         f"{base}:{json.dumps(settings, separators=(',', ':'))}": _said(settings)
-        for settings in ([json.loads(text) for text in without] or _switches(method))
+        for settings in ([json.loads(text) for text in without] or switches(method))
     }
     for who in variants:  # a setting that there is not is said before an hour of runs
         found.found["tunesmith"].method(who.removeprefix("tunesmith-"))
@@ -85,13 +85,23 @@ def ablation(
     finish(record, results, out)
 
 
-def _switches(method: str) -> list[dict[str, Any]]:
-    """Every setting that is on, off."""
+def switches(method: str) -> list[dict[str, Any]]:
+    """Every setting that is on, off; of a method that goes by rules, each of them left out."""
     from tunesmith import presets
 
     settings = presets.record(presets.searcher(method))["settings"]
-    return [{name: False} for name, value in settings.items() if value is True]
+    rules = settings.get("rules", ())
+    without = [[*rules[:k], *rules[k + 1 :]] for k in range(len(rules))]
+    return [
+        *({name: False} for name, value in settings.items() if value is True),
+        *({**settings, "rules": left} for left in without),
+    ]
 
 
 def _said(settings: dict[str, Any]) -> str:
+    if "rules" in settings:
+        from tunesmith import presets
+
+        kept = {str(why) for _, _, why in settings["rules"]}
+        return "without the rule: " + "; ".join(why for _, _, why in presets.AUTO if why not in kept)
     return ", ".join(f"{name}={json.dumps(value)}" for name, value in settings.items())

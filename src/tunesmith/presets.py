@@ -57,11 +57,15 @@ AUTO: tuple[Rule, ...] = (
     (0, (("objectives", 2, None),), "models of the objectives need the fewest trials"),
     (
         2,
-        (("numeric", 1, None), ("conditional", None, 0), ("seen", 1000, None)),
-        "after 1,000 trials of numbers alone a distribution that moves costs nothing and goes on improving",
+        (("numeric", 1, None), ("conditional", None, 0), ("seen", 300, None)),
+        "from 300 trials of numbers alone on it goes on improving where a model no longer does",
     ),
-    (1, (("seen", 1000, None),), "after 1,000 trials it is the cheapest model of categories and conditions"),
-    (0, (), "below 1,000 trials a model of the objective needs the fewest trials"),
+    (
+        1,
+        (("seen", 1000, None),),
+        "from 1,000 trials on it is the cheapest model of categories and conditions",
+    ),
+    (0, (), "for a few hundred trials a model of the objective needs the fewest"),
 )
 """The rules of `auto`, the first that holds: an index of AUTO_PARTS, facts with limits, and why."""
 DEFAULT_SEARCHER = "auto"

@@ -144,7 +144,7 @@ class TestAuto(SearcherLaws):
         (
             (2, (("seen", 6, None), ("numeric", 1, None)), "numbers"),
             (1, (("seen", 4, None),), "many trials"),
-            (0, (("conditional", 0, None), ("workers", 1, None), ("budget", 0, None)), "few trials"),
+            (0, (("conditional", 0, None), ("objectives", 1, None), ("numeric", 0, None)), "few trials"),
         ),
     )
     n_trials = 9

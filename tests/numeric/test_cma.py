@@ -119,11 +119,20 @@ def test_a_warm_start_lies_where_the_promising_points_do():
     rng = np.random.default_rng(0)
     points = rng.normal([0.2, 0.7], [0.3, 0.01], (400, 2))
     for separable in (False, True):
-        found = warm_start(points, separable)
+        found = warm_start(points, 1.0, separable)
         spread = found.spread()
         np.testing.assert_allclose(found.mean, [0.2, 0.7], atol=0.06)
-        np.testing.assert_allclose(spread, np.hypot([0.3, 0.01], 0.1), rtol=0.15)
+        np.testing.assert_allclose(spread, np.hypot([0.3, 0.01], 0.003), rtol=0.15)
         assert found.axes.prod() == pytest.approx(1.0)
+        assert warm_start(points, 0.02, separable).step == 0.02
+
+
+def test_of_a_warm_start_better_points_weigh_more_and_show_the_way():
+    line = np.linspace(0.0, 1.0, 50)[:, None] * [1.0, 0.0] + [0.0, 0.5]  # the best first: at 0
+    found = warm_start(line, 1.0)
+    assert found.mean[0] < 0.3
+    assert found.mean[1] == pytest.approx(0.5)
+    assert found.spread()[0] > 0.3 > 0.01 > found.spread()[1]
 
 
 @settings(max_examples=60, deadline=None)

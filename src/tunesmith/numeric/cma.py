@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _LEAST = 1e-150  # of squared lengths
-_WARM_NOISE = 0.1  # alpha of warm starts
+_WARM_NOISE = 0.003  # alpha of warm starts, a share of the range
 
 
 class Rates(NamedTuple):
@@ -124,18 +124,25 @@ def start(mean: Floats, step: float, scales: Floats, separable: bool = False) ->
     )
 
 
-def warm_start(points: Floats, separable: bool = False) -> Evolution:
-    """The start that promising points (m, dims) suggest: eqs. 12 and 13 of Nomura et al."""
-    mean = points.mean(axis=0)
-    away = points - mean
+def warm_start(points: Floats, widest: float, separable: bool = False) -> Evolution:
+    """The start that promising points (m, dims), the best first, suggest: eqs. 12 and 13 of Nomura et al.
+
+    Theirs are of another task. These are of the same one, so that the better a point, the more it weighs (by
+    the weights of CMA-ES), and less noise is added. Spreads are around the plain mean, so that they are long
+    in the direction in which points get better; the step is `widest` at most.
+    """
+    weights = np.log(len(points) + 0.5) - np.log(np.arange(1, len(points) + 1))
+    weights /= weights.sum()
+    mean: Floats = weights @ points
+    away = points - points.mean(axis=0)
     dims = len(mean)
     if separable:
-        spread = np.sqrt(_WARM_NOISE**2 + (away**2).mean(axis=0))
+        spread = np.sqrt(_WARM_NOISE**2 + weights @ away**2)
         step = float(np.exp(np.log(spread).mean()))
-        return start(mean, step, spread / step, separable=True)
-    whole = _WARM_NOISE**2 * np.eye(dims) + away.T @ away / len(points)
+        return start(mean, min(step, widest), spread / step, separable=True)
+    whole = _WARM_NOISE**2 * np.eye(dims) + (away.T * weights) @ away
     step = math.exp(0.5 * float(np.linalg.slogdet(whole)[1]) / dims)
-    return decomposed(replace(start(mean, step, np.ones(dims)), cov=whole / step**2))
+    return decomposed(replace(start(mean, min(step, widest), np.ones(dims)), cov=whole / step**2))
 
 
 def decomposed(evolution: Evolution) -> Evolution:

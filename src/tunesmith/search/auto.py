@@ -37,13 +37,9 @@ def _conditional(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
 
 FACTS: Mapping[str, Callable[[Ask, AutoState], float]] = {
     "objectives": lambda ask, state: len(state.problem.objectives),  # noqa: ARG005
-    "parameters": lambda ask, state: len(ask.space.dims),  # noqa: ARG005
     "numeric": _numeric,  # share of parameters that are no categories
     "conditional": _conditional,  # share of parameters that have conditions
-    "trials": lambda ask, state: ask.number,  # noqa: ARG005
     "seen": lambda ask, state: state.history.n,  # noqa: ARG005
-    "workers": lambda ask, state: len(ask.pending) + 1,  # noqa: ARG005
-    "budget": lambda ask, state: state.problem.n_trials or float("inf"),  # noqa: ARG005
 }
 
 

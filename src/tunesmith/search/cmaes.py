@@ -178,8 +178,8 @@ class CMAESSearcher(Searcher[CMAState]):
         if len(order):
             best = order[: max(1, int(np.ceil(_SHARE * len(order))))]
             points = mixed.latent(history.units(mixed.space)[best], [None] * len(best), mean)
-            if len(order) >= max(10, 2 * dims):
-                evolution = warm_start(points, self._separable(dims))
+            if len(best) > dims:
+                evolution = warm_start(points, self._sigma(dims), self._separable(dims))
             else:
                 evolution = start(points[0], self._sigma(dims), scales, self._separable(dims))
         return self._run(evolution, categories, plan, 0, mixed)

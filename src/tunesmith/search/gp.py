@@ -44,11 +44,11 @@ class GPSearcher(HistorySearcher):
     scalarisations in many directions. A trial that was stopped counts by its rank at the last step that it
     shares with others.
 
-    An ask costs about 10 ms at 50 trials of 10 parameters and 15 ms at 200, with two objectives 35 and 50
-    ms; it is flat from 800 trials on, since of longer histories the best, the latest and an even sample are
-    looked at. From 20 trials on it is prepared while a trial runs, and takes half a millisecond when the
-    result is there (one objective without outcome constraints); the last result moves means then, and
-    lengthscales follow one trial later.
+    An ask costs about 20 ms at 50 trials of 10 parameters, 30 ms at 200 and 120 ms at 1,000, with two
+    objectives twice that; it is flat from 800 trials on, since of longer histories the best, the latest and
+    an even sample are looked at. From 20 trials on it is prepared while a trial runs, and takes half a
+    millisecond when the result is there (one objective without outcome constraints); the last result moves
+    means then, and lengthscales follow one trial later.
 
     Args:
         n_startup: trials observed before the model is used.
