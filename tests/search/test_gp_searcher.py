@@ -71,6 +71,55 @@ def test_where_trials_fail_is_avoided() -> None:
     assert sum(failed[:20]) <= 10  # where every second draw would fail and the best is at the edge
 
 
+@pytest.mark.parametrize("diverged", [1e6, 1e300, math.inf])
+def test_what_has_diverged_does_not_hide_the_rest(diverged: float) -> None:
+    """A quarter of the space has huge losses; blind to the rest it would be left at 0.1."""
+    space = {"rate": ts.Float(1e-6, 1, log=True), **{name: ts.Float(0, 1) for name in "abc"}}
+
+    def objective(trial):
+        exponent = math.log10(trial["rate"])
+        if exponent > -1.5:
+            return diverged
+        return (exponent + 3) ** 2 / 9 + sum(
+            (trial[n] - m) ** 2 for n, m in zip("abc", (0.3, 0.7, 0.2), strict=True)
+        )
+
+    assert _best(space, objective, 30, 1).best_value < 2e-3
+
+
+def test_infinite_constraints_are_learnt() -> None:
+    space = {"x": ts.Float(0, 1), "y": ts.Float(0, 1)}
+
+    def objective(trial):
+        trial.constraint("late", math.inf if trial["y"] > 0.4 else -1.0)
+        return (trial["x"] - 0.3) ** 2 + (trial["y"] - 0.9) ** 2
+
+    study = _best(space, objective, 30, 0)
+    assert study.best_trial.violation == 0.0
+    assert study.best_value < 0.26  # 0.25 is on the border
+
+
+@pytest.mark.parametrize("dims", [129, 200])
+def test_more_parameters_than_a_plain_sequence_has(dims: int) -> None:
+    space = {f"x{i}": ts.Float(0, 1) for i in range(dims)}
+    study = _best(space, lambda t: sum((v - 0.4) ** 2 for v in t.params.values()), 9, 0, candidates=32)
+    assert len(study.trials) == 9
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {f"n{i}": ts.Int(0, 9) for i in range(6)},
+        {"x": ts.Float(0, 1), "n": ts.Int(0, 5), "kind": ["a", "b", "c"]},
+    ],
+    ids=["digits", "an edge"],
+)
+def test_nothing_is_tried_twice(space) -> None:
+    study = _best(space, lambda t: sum(v for v in t.params.values() if v not in ("a", "b", "c")), 60, 0)
+    assert study.best_value < 0.01
+    assert len({str(trial.params) for trial in study.trials}) == 60
+
+
 def test_two_objectives_are_searched_along_the_front() -> None:
     space = {"x": ts.Float(0, 1), "y": ts.Float(0, 1)}
     study = ts.tune(
