@@ -17,17 +17,16 @@ from tunesmith import _check
 from tunesmith.errors import SettingError
 from tunesmith.record.history import History, unit_row
 from tunesmith.record.problem import Problem
-from tunesmith.record.trial import COMPLETE, FAILED, Trial
+from tunesmith.record.trial import Trial
 from tunesmith.search._base import Ask, Handles, Proposal, Searcher, label
-from tunesmith.search.combine import arm_of, ask_for, ask_part, check_parts, settle, tell_all
+from tunesmith.search._repeats import AGAIN, Leader, standing
+from tunesmith.search.combine import ask_for, ask_part, check_parts, settle, tell_all
 from tunesmith.space.space import Space
 
 _AFTER = 8  # configurations; before that nothing is promising
 _EQUAL = 2  # equal repeats, and none that differs: there is no noise
-_LEADERS = 5  # that are compared
 _DOUBT = 1.28  # standard errors within which another may be better: a chance of 10 %
 _SHARE, _LAST_SHARE = 0.25, 0.5  # of trials that repeat one; the second in the last fifth of the budget
-_AGAIN = 1  # the "arm" of a repeat; 0 is the searcher inside
 
 
 class ReplicateState(NamedTuple):
@@ -38,18 +37,6 @@ class ReplicateState(NamedTuple):
     n_trials: int | None
 
 
-class _Tried(NamedTuple):
-    """A configuration: the first trial of it, its losses, and how often it was begun."""
-
-    first: Trial
-    losses: tuple[float, ...]
-    begun: int
-
-    @property
-    def mean(self) -> float:
-        return math.fsum(self.losses) / len(self.losses)
-
-
 @dataclass(frozen=True, slots=True)
 class ReplicatingSearcher(Searcher[ReplicateState]):
     """Tries promising configurations again where results are noisy, and leaves the rest to another searcher.
@@ -57,7 +44,8 @@ class ReplicatingSearcher(Searcher[ReplicateState]):
     Choose it for noisy objectives (random seeds, small validation sets): `ts.tune(..., replicates="auto")`
     makes one. Rank by `study.recommend()` then, which takes equal configurations together. Two repeats that
     come out equal, and none that differs, say that there is no noise; then nothing is repeated any more. To
-    the searcher inside a repeat is like a trial that a user has enqueued. O(configurations) an ask.
+    the searcher inside a repeat is like a trial that a user has enqueued. An ask costs what that of the
+    searcher inside costs; choosing what to repeat costs as much after 100,000 trials as after 100.
 
     Args:
         searcher: what proposes new configurations.
@@ -109,8 +97,7 @@ class ReplicatingSearcher(Searcher[ReplicateState]):
 
     def explain(self, state: ReplicateState, ask: Ask) -> str:
         told = self.searcher.explain(state.inner, ask_for(0, ask))
-        tried = _configurations(state.history, ask.pending)
-        freedom, pooled = _noise(tried)
+        _, _, freedom, pooled, _ = standing(state.history, ask.pending)
         if freedom >= _EQUAL and pooled == 0.0:
             why = "repeats came out equal, so there is no noise"
         elif pooled:
@@ -121,68 +108,25 @@ class ReplicatingSearcher(Searcher[ReplicateState]):
 
     def _again(self, state: ReplicateState, ask: Ask) -> Proposal | None:
         """A leader once more, where that tells more than a new configuration."""
-        tried = _configurations(state.history, ask.pending)
-        leaders = sorted((one for one in tried if one.losses), key=lambda one: one.mean)
-        if len(leaders) < _AFTER:
+        leaders, known, freedom, pooled, spent = standing(state.history, ask.pending)
+        if known < _AFTER or (freedom >= _EQUAL and pooled == 0.0):
             return None
-        freedom, pooled = _noise(tried)
-        if freedom >= _EQUAL and pooled == 0.0:
-            return None
+        best = leaders[0]
         if freedom < _EQUAL:
-            chosen = leaders[0] if leaders[0].begun <= _EQUAL else None
+            chosen = best if best.begun <= _EQUAL else None
         elif isinstance(self.replicates, str):
-            allowed = _spent(state.history, ask.pending) < self._share(state, ask) * ask.number
-            chosen = _starving(leaders[:_LEADERS], math.sqrt(pooled / freedom)) if allowed else None
+            allowed = spent < self._share(state, ask) * ask.number
+            chosen = _starving(leaders, math.sqrt(pooled / freedom)) if allowed else None
         else:
-            chosen = leaders[0] if leaders[0].begun < self.replicates else None
-        return None if chosen is None else _proposal(ask.space, chosen.first)
+            chosen = best if best.begun < self.replicates else None
+        return None if chosen is None else _proposal(ask.space, state.history.trial(chosen.row))
 
     def _share(self, state: ReplicateState, ask: Ask) -> float:
         last = state.n_trials is not None and ask.number >= 0.8 * state.n_trials
         return _LAST_SHARE if last else _SHARE
 
 
-def _configurations(history: History, pending: Sequence[Trial]) -> list[_Tried]:
-    """All that were tried, in order; feasible and complete results count, repeats under way are begun."""
-    found: dict[Any, tuple[Trial, list[float], list[int]]] = {}
-    keys: dict[int, Any] = {}  # of trials in the history, by number
-    for trial in (*history, *pending):
-        key = tuple(sorted((name, type(value).__name__, value) for name, value in trial.params.items()))
-        if trial.state.finished:
-            keys.setdefault(trial.number, key)
-        elif arm_of(trial) == _AGAIN:  # what is under way may hold parameters that it will not ask for
-            key = keys.get(trial.memo["of"], key)
-        _, losses, begun = found.setdefault(key, (trial, [], []))
-        begun.append(trial.number)
-        if trial.state is COMPLETE and trial.losses and trial.violation == 0.0:
-            loss = trial.losses[0]
-            if math.isfinite(loss):
-                losses.append(loss)
-        elif trial.state is FAILED or trial.violation:
-            losses.append(math.inf)
-    return [
-        _Tried(first, tuple(losses) if all(map(math.isfinite, losses)) else (), len(set(begun)))
-        for first, losses, begun in found.values()
-    ]
-
-
-def _noise(tried: Sequence[_Tried]) -> tuple[int, float]:
-    """How many repeats there are, and the sum of squares about the means of their configurations."""
-    freedom = sum(len(one.losses) - 1 for one in tried if one.losses)
-    pooled = 0.0
-    for one in tried:
-        if len(set(one.losses)) > 1:
-            pooled += math.fsum((loss - one.mean) ** 2 for loss in one.losses)
-    return freedom, pooled
-
-
-def _spent(history: History, pending: Sequence[Trial]) -> int:
-    """How many trials were repeats."""
-    numbers = {trial.number for trial in (*history, *pending) if arm_of(trial) == _AGAIN}
-    return len(numbers)
-
-
-def _starving(leaders: Sequence[_Tried], noise: float) -> _Tried | None:
+def _starving(leaders: Sequence[Leader], noise: float) -> Leader | None:
     """The leader that OCBA gives most beyond what it has had; None when there is no doubt who is best.
 
     Of the others i, N_i is proportional to (noise / delta_i)^2, and of the best one, N_b = sqrt(sum N_i^2).
@@ -190,7 +134,7 @@ def _starving(leaders: Sequence[_Tried], noise: float) -> _Tried | None:
     best, *others = leaders
     gaps = [max(one.mean - best.mean, 1e-3 * noise) for one in others]
     doubtful = any(
-        gap < _DOUBT * noise * math.sqrt(1.0 / len(one.losses) + 1.0 / len(best.losses))
+        gap < _DOUBT * noise * math.sqrt(1.0 / one.results + 1.0 / best.results)
         for gap, one in zip(gaps, others, strict=True)
     )
     if not doubtful:
@@ -214,4 +158,4 @@ def _proposal(space: Space, trial: Trial) -> Proposal | None:
         p.rules for p in space.parameters if p.name in whole.keys() - trial.params
     ):
         return None
-    return Proposal(row, {"arm": _AGAIN, "of": trial.number}, dict(trial.params))
+    return Proposal(row, {"arm": AGAIN, "of": trial.number}, dict(trial.params))
