@@ -131,3 +131,20 @@ def test_a_long_log_is_modelled_by_few_rows_that_stand_for_all():
     assert len(found.bad) <= 256
     assert found.bad_weights.sum() == pytest.approx(5000 - 25)
     assert set(range(4936, 5000)) <= {*found.bad.tolist(), *found.good.tolist()}
+
+
+def test_good_rows_that_lead_for_what_they_had_reported_have_no_negative_weight():
+    """Trials that were stopped lead by what they reported, so the best ones need not have the least losses:
+    here the third has a smaller one than the second."""
+    trials = [
+        made(0, (-10.0,), curve=[(1, 0.0), (3, -10.0)]),
+        made(1, (2.0,), curve=[(1, 0.1), (3, 2.0)]),
+        made(2, (1.0,), curve=[(1, 5.0), (3, 1.0)]),
+        *(made(3 + i, (50.0 + i,), curve=[(1, 2.5), (3, 50.0 + i)]) for i in range(3)),
+        *(made(6 + i, (3.0,), TrialState.STOPPED, [(1, 3.0)]) for i in range(2)),
+    ]
+    history = history_of(trials)
+    found = split(history, 0.25, 25, 64)
+    assert ranking_of(history, 41).leaders(history, 3).tolist() == [0, 1, 2]
+    assert found.good.tolist() == [0, 1]
+    assert found.weights.tolist() == [1.0, 1.0]

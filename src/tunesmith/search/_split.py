@@ -54,6 +54,8 @@ def _improvements(history: History, leaders: Indices, good: int) -> Floats:
     *better, bar = losses[best, 0].tolist()
     gains = [bar - loss for loss in better]
     mean = sum(gains) / good
+    if min(gains) < 0.0:  # such lead by what they reported on their way
+        return np.ones(good)
     return np.array(gains) / mean if 0.0 < mean < math.inf else np.ones(good)
 
 
