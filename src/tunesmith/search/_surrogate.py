@@ -29,7 +29,8 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _ALWAYS = 20  # up to here every fit starts anew, and at every position
-_EVERY = 100  # up to here there is one at every position; then whenever the history has grown by 5 %
+_EVERY = 100  # up to here there is one at every position
+_GROWN = 20  # after that, whenever the history has grown by one part in so many
 _AGAIN = 8
 _GLANCE, _STEPS = 8, 30  # of the optimiser: to choose a transform, and to fit
 _MOST_FITTED = 300
@@ -186,7 +187,7 @@ def _position(n: int) -> int:
 
 
 def _step(position: int) -> int:
-    return 1 if position < _EVERY else max(position // 20, 1)
+    return 1 if position < _EVERY else max(position // _GROWN, 1)
 
 
 def _turn(position: int) -> int:
