@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ def options(command: Any) -> Any:
 @click.option(
     "--workers", default="4,16,64", show_default=True, help='Simulated asynchronous workers; "" for none.'
 )
+@click.option("--worker-seeds", type=int, help="Seeds of runs with several workers; all of them.")
 @click.option(
     "--contenders", default=",".join(CONTENDERS), show_default=True, help="All are compared with the first."
 )
@@ -107,6 +108,7 @@ def quality(
     wanted: str,
     trials: int,
     workers: str,
+    worker_seeds: int | None,
     contenders: str,
     asynchronous: str,
     stored: Path | None,
@@ -131,7 +133,7 @@ def quality(
     ]
     many = [
         Job(contender=who, task=task, seed=seed, trials=min(_FAR, trials), workers=count)
-        for seed in range(seeds)
+        for seed in range(seeds if worker_seeds is None else worker_seeds)
         for task in names
         for count in counts
         for who in ours
@@ -272,11 +274,12 @@ def tabled(
 def _workers(
     refs: Mapping[str, tasks.Reference], runs: Sequence[Mapping[str, Any]], point: int
 ) -> dict[str, dict[str, float]]:
-    """Mean regret at one point by contender and number of workers, of those that played with several."""
-    many: Collection[str] = {run["contender"] for run in runs if run["workers"] > 1}
+    """Mean regret at one point by contender and number of workers, of those that played with several, and of
+    the seeds that they did so with."""
+    many = {(run["contender"], run["seed"]) for run in runs if run["workers"] > 1}
     found: dict[str, dict[str, float]] = {}
     for count in sorted({run["workers"] for run in runs}):
-        here = [run for run in runs if run["workers"] == count and run["contender"] in many]
+        here = [run for run in runs if run["workers"] == count and (run["contender"], run["seed"]) in many]
         table = stats.table(stats.regrets(refs, here, [point]), [point], "", sorted(refs), brief=True)
         for who, of in table[str(point)].items():
             found.setdefault(who, {})[str(count)] = of["mean"]
