@@ -72,6 +72,8 @@ class NSGA3Searcher(Searcher[Niches]):
             `n_trials`, 12 to 92. In many objectives they lie in two layers.
         crossover: probability that a child has two parents.
         eta_crossover, eta_mutation: distribution indices; a child of a larger one is nearer to its parents.
+            The published 20 for mutation changes too little: 5 left out 0.013 less of the hypervolume after
+            200 trials (eight tasks of `benchmarks.goals`; standard error 0.003); after 800 they do as well.
         steady: whether children join the parents as they end; False: when a whole generation of them has,
             as published.
 
