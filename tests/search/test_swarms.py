@@ -7,7 +7,7 @@ from driver import Driver, problem_of, space
 import tunesmith.space as ts
 from tunesmith.errors import SettingError
 from tunesmith.record.trial import Source, Trial, TrialState
-from tunesmith.search.de import DESearcher, _archived
+from tunesmith.search.de import DESearcher
 from tunesmith.search.pso import PSOSearcher
 from tunesmith.search.random import RandomSearcher
 
@@ -115,22 +115,6 @@ def test_a_target_stays_when_its_trial_is_worse():
     study.finish(trial, 0.5)
     assert study.state.members[trial.memo["target"]].row == 5
     assert len(study.state.archive) == 1
-
-
-def test_what_was_replaced_makes_room_by_chance_and_the_same_each_time():
-    """Of a full archive each vector is as likely to go as any other; the new one stays."""
-    once, again, gone = (), (), np.zeros(10)
-    for row in range(1010):
-        before = once
-        once = _archived(once, np.array([float(row)]), 10, row)
-        again = _archived(again, np.array([float(row)]), 10, row)
-        assert row in [int(vector[0]) for vector in once]
-        if row >= 10:
-            gone += [one[0] != other[0] for one, other in zip(before, once, strict=True)]
-    assert np.array_equal(once, again)
-    assert gone.sum() == 1000
-    assert gone.min() > 60  # a deviation is 9.5
-    assert gone.max() < 140
 
 
 @pytest.mark.parametrize(

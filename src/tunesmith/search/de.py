@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith import _check
-from tunesmith._rng import uniform
 from tunesmith.errors import SettingError
 from tunesmith.numeric.evolve import Drawn, Memory, classic, mutant
 from tunesmith.record.history import History
@@ -138,8 +137,7 @@ class DESearcher(Searcher[DEState]):
         elif beats(history, member.row, target.row):
             gain = float(history.losses[target.row, 0]) - float(history.losses[member.row, 0])
             state = _placed(state, place, member)
-            archive = _archived(state.archive, target.vector, len(state.members), member.row)
-            state = state._replace(archive=archive)
+            state = state._replace(archive=(*state.archive, target.vector)[-len(state.members) :])
             if gain > 0.0 and "drawn" in memo:
                 successes, gains = (*state.successes, Drawn(*memo["drawn"])), (*state.gains, gain)
                 state = state._replace(successes=successes, gains=gains)
@@ -200,14 +198,6 @@ def _tried(state: DEState, place: int) -> DEState:
 def _placed(state: DEState, place: int, member: Member) -> DEState:
     members = state.members
     return state._replace(members=(*members[:place], member, *members[place + 1 :]))
-
-
-def _archived(archive: tuple[Floats, ...], vector: Floats, size: int, row: int) -> tuple[Floats, ...]:
-    """With what was replaced at this row of the history; where there is no room, instead of one by chance."""
-    if len(archive) < size:
-        return (*archive, vector)
-    place = int(uniform(0, row, "de/archive") * size)  # whatever the seed: a state is a function of the log
-    return (*archive[:place], vector, *archive[place + 1 :])
 
 
 def _joined(state: DEState, member: Member) -> DEState:
