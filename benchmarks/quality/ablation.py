@@ -16,7 +16,7 @@ from benchmarks.quality.families import families
 from benchmarks.quality.runs import Job
 from benchmarks.quality.traces import Traces
 
-POINTS = (25, 50, 100)
+POINTS = (25, 50, 100, 200, 300, 400, 500)
 
 
 @click.command("ablation")
@@ -70,7 +70,7 @@ def ablation(
     points = [n for n in POINTS if n <= trials] or [trials]
     regrets = stats.regrets(refs, runs, points)
     record: dict[str, Any] = {
-        **head(f"ablation-{method}", found, begun, failures, trials >= POINTS[-1]),
+        **head(f"ablation-{method}", found, begun, failures, trials >= 100),
         "method": method,
         "base": base,
         "seeds": seeds,
