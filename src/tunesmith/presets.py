@@ -47,8 +47,13 @@ COMBINED: Mapping[str, str] = {  # made of others: names for records, not to be 
     "bandit": "tunesmith.search.bandit:BanditSearcher",
     "replicating": "tunesmith.search.replicate:ReplicatingSearcher",
 }
-AUTO_PARTS = ("gp", "tpe", "cmaes", "nsga2")
+AUTO_PARTS = ("gp", "tpe", "cmaes", "nsga2", "nsga3")
 AUTO: tuple[Rule, ...] = (
+    (
+        4,
+        (("objectives", 5, None), ("seen", 300, None)),
+        "300 trials are a population, and of so many objectives directions tell more than crowding",
+    ),
     (
         3,
         (("objectives", 2, None), ("seen", 300, None)),

@@ -125,8 +125,12 @@ class TestPrepared:
 class TestPool:
     def pool(self, others=0):
         """A pool, the rows that it was made for, and the process before."""
+        drawn = Driver(RandomSearcher(), CUBE)
+        drawn.run(bowl, 24)
         driver = Driver(GPSearcher(), CUBE)
-        driver.run(bowl, 24)
+        for trial in drawn.told:
+            driver.tell(trial)
+        driver.number = drawn.number
         self.history = driver.state
         running = [driver.ask() for _ in range(1 + others)]
         pool = _pool.pool_of(driver.state, asked(driver), running[0], running[1:], GPSearcher()._settings)

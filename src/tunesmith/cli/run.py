@@ -81,7 +81,7 @@ def _replicates(_: click.Context, __: click.Parameter, text: str | None) -> int 
 @click.option(
     "--space", metavar="NAME", help="The space: a dict or dataclass of the file. Default: space or Config."
 )
-@click.option("--searcher", metavar="NAME", help="tpe (the default), random, qmc, grid, …")
+@click.option("--searcher", metavar="NAME", help="auto (the default), gp, tpe, cmaes, random, …")
 @click.option(
     "--replicates", metavar="auto|N", callback=_replicates, help="Try good configurations again: for noise."
 )

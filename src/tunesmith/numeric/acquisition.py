@@ -21,7 +21,7 @@ def log_h(z: Floats) -> Floats:
     x = z[near]
     phi = np.exp(-0.5 * x * x - _LOG_ROOT_TWO_PI)
     found[near] = np.log(phi + 0.5 * x * erfc(-x / _ROOT_TWO))
-    x = z[~near]
+    x = np.maximum(z[~near], -1e100)  # beyond, its square has no number
     with np.errstate(divide="ignore", invalid="ignore"):
         rest = np.log1p(x * math.sqrt(0.5 * math.pi) * erfcx(-x / _ROOT_TWO))
     rest = np.where(x < -1e3, -2.0 * np.log(-x), rest)

@@ -89,7 +89,7 @@ def ascend(
             break
         direction = np.where(blocked[steep], 0.0, memory.direction(which, slope))
         wrong = np.einsum("ij,ij->i", direction, slope) <= 0.0
-        direction[wrong] = slope[wrong]
+        direction[wrong] = slope[wrong] / np.linalg.norm(slope[wrong], axis=1, keepdims=True)
         there = np.clip(here + size[which, None] * direction, bottom, top)
         found, new = _call(function, rows[which], there, free[which], scale)
         good = found >= values[which] + _ARMIJO * np.einsum("ij,ij->i", rise, there - here)

@@ -12,10 +12,8 @@ Floats = NDArray[np.float64]
 
 _TINY = 1e-300
 
-_BAD, _GOOD = (
-    10.0,
-    100.0,
-)  # how far from the median losses count in full, over the distance of the outer tenth
+_FAR = 10.0  # how far from the median losses count in full, over the distance of the best tenth
+_UNIT, _UNITS = 5.0, 5.0  # beyond: the unit over that distance, and how many of them come at most
 _FURTHER = 100.0  # the most that a constraint counts, over the median of its values
 
 POWERS = (1.0, 0.5, 0.0, -1.0)
@@ -23,44 +21,32 @@ POWERS = (1.0, 0.5, 0.0, -1.0)
 
 
 class Reach(NamedTuple):
-    """Limits beyond which losses count less and less: one that has diverged would set the scale of all.
+    """A limit beyond which losses count less and less: one that has diverged would set the scale of all.
 
-    Between `low` and `high` losses stay as they are; beyond, in their order, they approach limits that are
-    `under` and `over` further off.
+    Up to `high` losses stay as they are; beyond, they grow with the logarithm of how far they are off in
+    `units`, and at last approach a limit. So they keep their order, and most of what tells them apart: that
+    nearly all losses are equal up to there may also mean that the search has converged.
     """
 
-    low: float
-    under: float
     high: float
-    over: float
+    unit: float
 
     @classmethod
     def of(cls, y: Floats) -> Reach:
-        """That of losses: from the median, so many times as far as the outer tenth of them lies."""
+        """That of losses: from the median, so many times as far as the best tenth of them begins."""
         n, order = len(y), np.sort(y)
-        middle, tenth = float(order[(n - 1) // 2]), (n + 9) // 10
-        better = middle - float(order[min(tenth, n - 1)])
-        worse = float(order[max(n - 1 - tenth, 0)]) - middle
-        if better <= 0.0:
-            better = middle - float(order[0])
-        if better <= 0.0:
-            better = max(worse, 0.0)
-        if worse <= 0.0:
-            worse = better
-        if better <= 0.0:
-            better = worse = float(order[-1]) - middle
-        return cls(middle - _GOOD * worse, _GOOD * worse, middle + _BAD * better, _BAD * better)
+        middle = float(order[(n - 1) // 2])
+        scale = middle - float(order[min((n + 9) // 10, n - 1)])
+        if scale <= 0.0:
+            scale = middle - float(order[0])
+        if scale <= 0.0:  # half of them or more are the best one: the next one, else nothing
+            scale = float(order[min(int(np.searchsorted(order, middle, side="right")), n - 1)]) - middle
+        return cls(middle + _FAR * scale, _UNIT * scale)
 
     def __call__(self, y: Floats) -> Floats:
-        """Losses within the limits."""
-        found = np.where(y > self.high, self.high + self.over * _bounded(y - self.high, self.over), y)
-        return np.where(y < self.low, self.low - self.under * _bounded(self.low - y, self.under), found)
-
-
-def _bounded(excess: Floats, unit: float) -> Floats:
-    """t / (1 + t) of the excess in units, which rises from 0 to 1."""
-    found: Floats = 1.0 - 1.0 / (1.0 + np.maximum(excess, 0.0) / max(unit, _TINY))
-    return found
+        """Losses within the limit."""
+        logs = np.log1p(np.maximum(y - self.high, 0.0) / max(self.unit, _TINY))
+        return np.where(y > self.high, self.high + self.unit * logs / (1.0 + logs / _UNITS), y)
 
 
 def yeo_johnson(y: Floats, power: float) -> tuple[Floats, float]:

@@ -38,6 +38,7 @@ Floats = NDArray[np.float64]
 _BELIEF = 10.0  # weight of the priors' logarithm, over the number of trials
 _ANCHORS = 5
 _MARGIN = 0.1  # of the losses' range, by which the reference point is further off
+_LATE = 10  # trials
 _DIRECTIONS = 16  # of scalarisations, taken in turn
 _LEAST_SURE = 5  # failures; minus their number is the least logarithm of a probability of success
 
@@ -93,7 +94,8 @@ def promise(history: History, ask: Ask, pending: Floats, settings: Settings) -> 
     goal = _goal(history, ask, pending, settings)
     if goal is None:
         return None
-    terms: list[Term] = [Feasible(limit.process) for limit in limits]
+    weight = _caution(history.violations > 0.0)
+    terms: list[Term] = [Feasible(limit.process, weight) for limit in limits]
     if goal.term is not None:
         terms.insert(0, goal.term)
     terms += beside(history, space, view, settings.per_second)
@@ -107,12 +109,19 @@ def beside(history: History, space: Space, view: View, per_second: bool) -> list
     terms: list[Term] = []
     failed = len(targets(history).failed)
     if failed and (crash := surrogate(history, space, failure())) is not None:
-        terms.append(Feasible(crash.process, -float(max(_LEAST_SURE, failed))))
+        weight = _caution(np.asarray(np.isnan(history.losses).any(axis=1)))
+        terms.append(Feasible(crash.process, weight, -float(max(_LEAST_SURE, failed))))
     if per_second and (slow := surrogate(history, space, duration())) is not None:
         terms.append(Cheap(slow.process, 1.0))
     if any(axis.prior is not None for axis in view.axes):
         terms.append(Believed(view.axes, _BELIEF / history.n))
     return terms
+
+
+def _caution(bad: NDArray[np.bool_]) -> float:
+    """The weight of a probability: near a border improvement promises more with every trial, and the
+    probability stays what it is; the more of the latest trials were bad, the more it counts."""
+    return 1.0 + float(np.count_nonzero(bad[-_LATE:]))
 
 
 def _goal(history: History, ask: Ask, pending: Floats, settings: Settings) -> _Goal | None:

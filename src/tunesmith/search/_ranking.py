@@ -129,7 +129,7 @@ class Ranking:
         whole = history.states[pool] == _COMPLETE
         reached = np.maximum(np.searchsorted(rungs, steps, side="right") - 1, 0)
         reached[whole & (steps == 0)] = len(rungs) - 1  # it reported nothing on its way
-        curves = np.array([self._curve(history, row, rungs) for row in pool.tolist()])
+        curves = np.array([self.curve(history, row, rungs) for row in pool.tolist()])
         final = history.losses[pool, 0]
         curves[np.flatnonzero(whole), reached[whole]] = final[whole]
         common = np.minimum(reached[:, None], reached[None, :])
@@ -137,7 +137,7 @@ class Ranking:
         beaten = (mine > mine.T).sum(axis=1)
         return np.lexsort((final, -reached, beaten, history.violations[pool]))
 
-    def _curve(self, history: History, row: int, rungs: Indices) -> list[float]:
+    def curve(self, history: History, row: int, rungs: Indices) -> list[float]:
         """The loss of a row's trial at each rung: the last one reported by then, else the first."""
         found = self.curves.get(row)
         if found is None:

@@ -1,8 +1,8 @@
 """A trust region: the box around the best trial in which a model of very many parameters is believed.
 
 Eriksson et al. (2019), Scalable global optimization via local Bayesian optimization (TuRBO), NeurIPS 32,
-section 2: it doubles after successes, halves after failures, and begins anew when it has become tiny. The
-model keeps all trials when it does, so that beginning anew means to look everywhere again.
+section 2: it doubles after successes, halves after failures, and begins anew when it has become tiny: as
+large as it gets, around the best trial still, since the model keeps all of them. Trials of others count too.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ def region_of(history: History, start: int, centre: Floats, lengths: Floats) -> 
     """
     length = _length(history, start, len(centre))
     sides = length * lengths / np.exp(np.log(lengths).mean())
-    middle = np.where(np.isnan(centre), 0.5, centre)
-    low, high = np.clip(middle - 0.5 * sides, 0.0, 1.0), np.clip(middle + 0.5 * sides, 0.0, 1.0)
+    free = np.isnan(centre)  # parameters that the middle does not have may be anything
+    low = np.where(free, 0.0, np.clip(centre - 0.5 * sides, 0.0, 1.0))
+    high = np.where(free, 1.0, np.clip(centre + 0.5 * sides, 0.0, 1.0))
     return Region(low, high, centre)
 
 
@@ -81,5 +82,5 @@ def _stepped(walk: _Walk, result: tuple[float, float], least: float, patience: i
         return _Walk(walk.length, walk.successes + 1, 0, best)
     if walk.failures + 1 == patience:
         length = 0.5 * walk.length
-        return _Walk(length if length >= LEAST else FIRST, 0, 0, best)
+        return _Walk(length if length >= LEAST else MOST, 0, 0, best)
     return _Walk(walk.length, 0, walk.failures + 1, best)

@@ -27,15 +27,15 @@ class Targets(NamedTuple):
 
 
 def targets(history: History) -> Targets:
-    """The last row of each trial; a trial that was stopped early gets the loss that its rank deserves."""
+    """The last row of each trial; one that was stopped early gets the loss that was to be expected."""
     rows = history.latest
     losses = history.losses[rows]
     broken = np.isnan(losses).any(axis=1)
     failed = rows[broken]
-    rows, losses = rows[~broken], losses[~broken]
+    rows, losses = rows[~broken], _finite(losses[~broken])
     if len(rows) and not (history.states[rows] == _COMPLETE).all() and losses.shape[1] == 1:
-        losses = _deserved(history, rows, losses)
-    return Targets(rows, _finite(losses), failed)
+        losses = _expected(history, rows, losses)
+    return Targets(rows, losses, failed)
 
 
 def _finite(losses: Floats) -> Floats:
@@ -53,19 +53,19 @@ def _finite(losses: Floats) -> Floats:
     return found
 
 
-def _deserved(history: History, rows: Indices, losses: Floats) -> Floats:
-    """What was stopped is ranked at the last step that it shares with others (see `Ranking`), and gets the
-    loss of the completed trial of that rank; so nobody leads because it alone was run to the end."""
-    ranking = ranking_of(history, len(rows))
-    order = ranking.leaders(history, len(rows))
-    whole = history.states[rows] == _COMPLETE
-    if not whole.any() or not history.steps[rows].any():
+def _expected(history: History, rows: Indices, losses: Floats) -> Floats:
+    """What was stopped early gets the loss that it may be expected to have come to: its own, less what those
+    that went on (all completed trials; while there are none, those that are furthest) have gained from that
+    step on, in the median. So nobody leads because it alone was run to the end."""
+    steps = history.steps[rows]
+    if not steps.any():
         return losses
-    place = np.empty(history.n, dtype=np.intp)
-    place[order] = np.arange(len(order))
-    places = place[rows]
-    known = np.sort(losses[whole, 0])
-    at = np.sort(places[whole])
-    found = losses.copy()
-    found[~whole, 0] = np.interp(places[~whole], at, known)
+    whole = history.states[rows] == _COMPLETE
+    last = whole if whole.any() else steps == steps.max()
+    ranking, found = ranking_of(history, 0), losses.copy()
+    stopped = np.unique(steps[~last])
+    curves = np.array([ranking.curve(history, row, stopped) for row in rows[last].tolist()])
+    for place, step in enumerate(stopped.tolist()):
+        gained = np.median(losses[last, 0] - curves[:, place])
+        found[~last & (steps == step), 0] += gained
     return found

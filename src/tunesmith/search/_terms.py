@@ -111,17 +111,19 @@ class Hypervolume:
 
 @dataclass(frozen=True)
 class Feasible:
-    """log P(c <= 0), not below `least`."""
+    """log P(c <= 0), not below `least`, times a weight."""
 
     process: gp.Posterior
+    weight: float = 1.0
     least: float = -math.inf
 
     def __call__(self, rows: Floats) -> tuple[Floats, Gradient]:
         at = self.process.predict(rows)
         values, by_mean, by_sd = log_feasible(at.mean[:, 0], at.sd)
         counts = values > self.least
-        return np.maximum(values, self.least), lambda: at.gradient(
-            np.where(counts, by_mean, 0.0)[:, None], np.where(counts, by_sd, 0.0)
+        slopes = np.where(counts, self.weight, 0.0)
+        return self.weight * np.maximum(values, self.least), lambda: at.gradient(
+            (slopes * by_mean)[:, None], slopes * by_sd
         )
 
 

@@ -50,9 +50,8 @@ class Tried:
         """Take the rows that are new."""
         if self.read >= history.n:
             return
-        rows = history.units(self.space)
-        for place in range(self.read, history.n):
-            self.first.setdefault(rows[place].tobytes(), place)
+        for place, row in enumerate(history.units(self.space)[self.read :], start=self.read):
+            self.first.setdefault(_key(row), place)
         self.read = history.n
 
     def known(self, key: bytes, n: int) -> bool:
@@ -78,17 +77,22 @@ def untried(
     Repeats cost O(1) each, and a finite space is walked through once in all, whatever the number of trials.
     """
     tried = tried_of(history, space)
-    taken = {row.tobytes() for row in pending}
+    taken = {_key(row) for row in pending}
     best: list[float] | None = None
     looked_at = islice(feasible(space, ranked), _MOST_LOOKED_AT)
     for row in chain(looked_at, () if tried.size else _drawn(space, rng)):
         best = best or row
-        key = np.array(space.encode(space.decode(row))).tobytes()
+        key = _key(np.array(space.encode(space.decode(row))))
         if key not in taken and not tried.known(key, history.n):
             return row
         if tried.size and tried.walk[0] <= history.n and tried.walk[1] == tried.size:
             break  # nothing is left
     return _next(tried, history, space, rng, taken) or best or space.draw(rng)
+
+
+def _key(row: Floats) -> bytes:
+    """Equal for rows that are the same, up to a millionth of the range."""
+    return (np.round(row, 6) + 0.0).tobytes()
 
 
 def _drawn(space: Space, rng: Rng) -> Iterator[list[float]]:
@@ -109,7 +113,7 @@ def _next(tried: Tried, history: History, space: Space, rng: Rng, taken: set[byt
     for index in range(place, size):
         row = grid.row((start + index * step) % size)
         params = space.decode(row)
-        key = np.array(space.encode(params)).tobytes()
+        key = _key(np.array(space.encode(params)))
         if tried.known(key, history.n) or not space.feasible(params):
             place = index + 1 if leading else place
             continue

@@ -10,12 +10,14 @@ import numpy as np
 
 from tunesmith.errors import SettingError
 from tunesmith.numeric.axis import Kind
-from tunesmith.record.history import History
+from tunesmith.record.history import STATES, History
 from tunesmith.record.problem import Problem
-from tunesmith.record.trial import Trial
+from tunesmith.record.trial import PAUSED, Trial
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal, Rule, Searcher, label
 from tunesmith.search._layout import layout_of
 from tunesmith.search.combine import Parts, as_seen_by, ask_for, ask_part, check_parts, settle
+
+_PAUSED = STATES.index(PAUSED)
 
 
 class AutoState(NamedTuple):
@@ -28,18 +30,31 @@ class AutoState(NamedTuple):
 
 def _numeric(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
     axes = layout_of(ask.space).frame.axes
-    return float(np.mean([axis.kind is not Kind.CATEGORIES for axis in axes])) if axes else 1.0
+    found = [
+        axis.kind is not Kind.CATEGORIES
+        for axis, parameter in zip(axes, ask.space.dims, strict=True)
+        if parameter.domain.cardinality != 1
+    ]
+    return float(np.mean(found)) if found else 1.0
 
 
 def _conditional(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
     return float(np.mean([bool(p.rules) for p in ask.space.dims])) if ask.space.dims else 0.0
 
 
+def _seen(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
+    """Trials with a loss, but at most as many as searchers have proposed: of drawn or failed ones a model
+    knows less than of as many that it chose."""
+    history = state.history
+    told = np.isfinite(history.losses).all(axis=1) & (history.states != _PAUSED)
+    return min(history.proposed, int(np.count_nonzero(told)))
+
+
 FACTS: Mapping[str, Callable[[Ask, AutoState], float]] = {
     "objectives": lambda ask, state: len(state.problem.objectives),  # noqa: ARG005
     "numeric": _numeric,  # share of parameters that are no categories
     "conditional": _conditional,  # share of parameters that have conditions
-    "seen": lambda ask, state: state.history.n,  # noqa: ARG005
+    "seen": _seen,  # trials of its own that told a loss
 }
 
 

@@ -115,15 +115,17 @@ class ReplicatingSearcher(Searcher[ReplicateState]):
         if freedom < _EQUAL:
             chosen = best if best.begun <= _EQUAL else None
         elif isinstance(self.replicates, str):
-            allowed = spent < self._share(state, ask) * ask.number
+            allowed = spent < _allowance(state, ask.number)
             chosen = _starving(leaders, math.sqrt(pooled / freedom)) if allowed else None
         else:
             chosen = best if best.begun < self.replicates else None
         return None if chosen is None else _proposal(ask.space, state.history.trial(chosen.row))
 
-    def _share(self, state: ReplicateState, ask: Ask) -> float:
-        last = state.n_trials is not None and ask.number >= 0.8 * state.n_trials
-        return _LAST_SHARE if last else _SHARE
+
+def _allowance(state: ReplicateState, number: int) -> float:
+    """How many of the first so many trials may repeat one."""
+    last = 0.0 if state.n_trials is None else max(number - 0.8 * state.n_trials, 0.0)
+    return _SHARE * (number - last) + _LAST_SHARE * last
 
 
 def _starving(leaders: Sequence[Leader], noise: float) -> Leader | None:
