@@ -198,11 +198,11 @@ def spaces(results: Results) -> list[Row]:
 
 def quality(results: Results) -> list[Row]:
     """On the shared tasks where they were played, else on the built-in ones, and it is said which."""
-    found = results.get("quality") or results.get("quality-built-in")
+    found = results.get("quality-tpe") or results.get("quality") or results.get("quality-built-in")
     if not found:
         return [Row(what="mean normalised regret", bar="below", why="not measured")]
     rows = []
-    kind = "" if "quality" in results else "built-in tasks, "
+    kind = "" if found is not results.get("quality-built-in") else "built-in tasks, "
     for point, of in found["points"].items():
         ours = of.get("tunesmith-tpe")
         for peer in ("optuna-tpe", "optuna-tpe-group", "hyperopt-tpe", "rustuna-tpe"):
@@ -228,7 +228,7 @@ def quality(results: Results) -> list[Row]:
 
 
 def workers(results: Results) -> list[Row]:
-    found = results.get("quality") or results.get("quality-built-in")
+    found = results.get("quality-tpe") or results.get("quality") or results.get("quality-built-in")
     if not found or "tunesmith-tpe" not in found["workers"]["regret"]:
         return [Row(what="4 and 16 workers", bar="≤ 1.15x", why="not measured")]
     rows = []

@@ -74,7 +74,16 @@ def by_family(results: Results) -> list[Row]:
 
 
 def gp(results: Results) -> list[Row]:
-    return _families(results, GP, ("smooth numeric", "synthetic mixed"), ("25", "50", "100"), 0.9, GP_PEERS)
+    """Where it was not played by its own name, as `auto` plays it to 300 trials of one objective."""
+    known = [who for _, record in _records(results) for who in record["points"].get("50", {})]
+    return _families(
+        results,
+        GP if GP in known else AUTO,
+        ("smooth numeric", "synthetic mixed"),
+        ("25", "50", "100"),
+        0.9,
+        GP_PEERS,
+    )
 
 
 def forest(results: Results) -> list[Row]:
@@ -123,7 +132,8 @@ def several(results: Results) -> list[Row]:
 def workers(results: Results) -> list[Row]:
     """Over its own sequential regret; and below every peer with as many workers."""
     rows = []
-    for name, record in _records(results):
+    own = results.get("quality-workers")  # of fewer seeds
+    for name, record in _records(results) if own is None else [("", own)]:
         regret, n = record["workers"]["regret"], record["workers"]["n"]
         mine = regret.get(AUTO, {})
         for count, most in (("4", 1.15), ("16", 1.3), ("64", 1.6)):

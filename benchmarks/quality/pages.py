@@ -12,6 +12,8 @@ _TITLES = {
     "quality-built-in": "Quality on built-in analytic tasks",
     "quality-dev": "Quality on tasks of our own that were used for tuning",
     "quality-held": "Quality on tasks of our own that were kept aside",
+    "quality-tpe": "Quality of `tpe`, on the same folder of tasks",
+    "quality-workers": "Quality with asynchronous workers",
     "quality-wide": "Quality in 100 dimensions",
     "quality-noisy": "Quality where values are noisy",
     "goals": "Two and three objectives: hypervolume",
