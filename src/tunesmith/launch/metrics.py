@@ -19,9 +19,11 @@ STEPS = ("step", "epoch")
 _LONGEST = 1 << 16  # bytes of a line: what is longer is cut
 # possessive, so that of `12.5ms` no shorter number is left; what goes on as a word, a thousand (`1,000`), a
 # time (`12:30`), a fraction or a range is no measurement. A percent sign stays beside its number.
-_NUMBER = r"[+-]?(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\d++)?+|[+-]?(?i:nan|inf(?:inity)?+)"
+# Of groups only digits are so: possessive groups are wrong in Python 3.11.2 (gh-106052), and _END refuses
+# what they would have given back.
+_NUMBER = r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?|[+-]?(?i:nan|inf(?:inity)?)"
 _END = r"(?!\w|\.[\w.]|[,:/'’-]\d)"
-_STEP = r"([+-]?\d++)(?:\.0++)?+(?!\w|\.\w|[,:'’]\d)"  # `4/10` is a step
+_STEP = r"([+-]?\d++)(?:\.0++)?(?!\w|\.\w|[,:'’]\d)"  # `4/10` is a step
 _SIGN = r"[\"']?\s*[=:]\s*"
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")  # colours, links (ECMA-48)
 _DIGITS = 99  # of a step that are read: more are beyond all steps anyway
