@@ -269,7 +269,7 @@ def test_a_killed_program_may_be_run_again(tmp_path):
         (["skript", "{x}"], "but a file here: write './skript'"),
         (["./skrip", "{x}"], "there is no program './skrip': did you mean 'skript'?"),
         (["./deep/er", "{x}"], "the folder"),
-        (["python", "trian.py", "{x}"], "there is no script 'trian.py'"),
+        (["python3", "trian.py", "{x}"], "there is no script 'trian.py'"),
     ],
 )
 def test_what_cannot_be_started_is_said_before_the_first_trial(tmp_path, words, told):
