@@ -30,14 +30,14 @@ POINTS = (25, 50, 100, 200, 300, 400, 500)
 )
 @click.option("--tasks", "place", default="aside", show_default=True, metavar="FOLDER")
 @click.option("--set", "wanted", default="dev", show_default=True)
-@click.option("--trials", default=100, show_default=True)
+@click.option("--trials", type=int, help="100; of a method that goes by rules 500, for some begin late.")
 @options
 def ablation(
     method: str,
     without: Sequence[str],
     place: str,
     wanted: str,
-    trials: int,
+    trials: int | None,
     seeds: int,
     jobs: int,
     pythons: Sequence[str],
@@ -50,9 +50,10 @@ def ablation(
     found, known = installed(base, pythons)
     if not known:
         raise click.ClickException(f"{method!r} is no searcher of this version")
+    changes = [json.loads(text) for text in without] or switches(method)
+    trials = trials or (500 if any("rules" in settings for settings in changes) else 100)
     variants = {
-        f"{base}:{json.dumps(settings, separators=(',', ':'))}": _said(settings)
-        for settings in ([json.loads(text) for text in without] or switches(method))
+        f"{base}:{json.dumps(settings, separators=(',', ':'))}": _said(settings) for settings in changes
     }
     for who in variants:  # a setting that there is not is said before an hour of runs
         found.found["tunesmith"].method(who.removeprefix("tunesmith-"))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from benchmarks.__main__ import main, read
 from benchmarks.quality import stats, tasks
+from benchmarks.quality.ablation import switches
 from benchmarks.quality.families import families
 from benchmarks.quality.runs import Job, simulate
 from benchmarks.quality.stored import stored
@@ -15,6 +16,8 @@ from benchmarks.quality.tasks import Reference, Task
 from benchmarks.quality.traces import Traces, key
 from benchmarks.spaces import CONDITIONAL, MIXED, draw, least, score
 from click.testing import CliRunner
+
+from tunesmith import presets
 
 
 def quality(folder, *more):
@@ -196,3 +199,13 @@ def test_built_in_optima():
     values = [score(MIXED)({"layers": n}) for n in range(1, 9)]
     assert least(layers) == min(values) > 0
     assert np.isfinite(score(CONDITIONAL)({"model": "svm"}))
+
+
+def test_every_rule_of_auto_is_left_out_once():
+    rules = [settings["rules"] for settings in switches("auto")]
+    assert len(rules) == len(presets.AUTO)
+    for place, left in enumerate(rules):
+        assert [why for _, _, why in left] == [
+            why for k, (_, _, why) in enumerate(presets.AUTO) if k != place
+        ]
+    assert switches("gp") == [{"trend": False}, {"shape": False}, {"roughness": False}]

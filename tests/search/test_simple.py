@@ -9,6 +9,7 @@ from driver import Driver, problem_of, space
 
 import tunesmith.space as ts
 from tunesmith.errors import SettingError
+from tunesmith.search._untried import Tried
 from tunesmith.search.grid import GridSearcher
 from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.qmc import QMCSearcher, Sequence
@@ -183,3 +184,12 @@ def test_the_rebuilt_state_proposes_the_same(searcher):
     study.run(lambda params: 0.0, 7)
     assert study.rebuilt() == study.state
     assert study.ask_of(study.rebuilt()) == study.ask_of(study.state)
+
+
+def test_neighbours_of_a_long_logarithmic_range_are_not_one():
+    whole = space({"n": ts.Int(1, 150_000, log=True)})
+    tried = Tried(whole)
+    rows = [np.array(whole.encode({"n": n})) for n in range(149_900, 150_001)]
+    assert len({tried.key(row) for row in rows}) == 101
+    mixed = Tried(space({"x": ts.Float(0, 1)}))
+    assert mixed.key(np.array([0.3])) == mixed.key(np.array([0.3 + 1e-9])) != mixed.key(np.array([0.3001]))

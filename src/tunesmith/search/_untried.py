@@ -39,11 +39,12 @@ class Tried:
     read: int = 0
     first: dict[bytes, int] = field(default_factory=dict)
     walk: tuple[int, int] = (0, 0)
+    finite: bool = field(init=False)
     size: int = field(init=False)  # of a finite space that is not too large to be walked, else 0
 
     def __post_init__(self) -> None:
-        finite = all(parameter.domain.cardinality is not None for parameter in self.space.dims)
-        size = (grid_size(self.space) or 0) if finite else 0
+        self.finite = all(parameter.domain.cardinality is not None for parameter in self.space.dims)
+        size = (grid_size(self.space) or 0) if self.finite else 0
         self.size = size if size <= _LISTED else 0
 
     def update(self, history: History) -> None:
@@ -51,8 +52,12 @@ class Tried:
         if self.read >= history.n:
             return
         for place, row in enumerate(history.units(self.space)[self.read :], start=self.read):
-            self.first.setdefault(_key(row), place)
+            self.first.setdefault(self.key(row), place)
         self.read = history.n
+
+    def key(self, row: Floats) -> bytes:
+        """Equal for rows that are the same; where they can lie anywhere, up to a millionth of the range."""
+        return row.tobytes() if self.finite else (np.round(row, 6) + 0.0).tobytes()
 
     def known(self, key: bytes, n: int) -> bool:
         """Whether one of the first n rows was this one."""
@@ -77,22 +82,17 @@ def untried(
     Repeats cost O(1) each, and a finite space is walked through once in all, whatever the number of trials.
     """
     tried = tried_of(history, space)
-    taken = {_key(row) for row in pending}
+    taken = {tried.key(row) for row in pending}
     best: list[float] | None = None
     looked_at = islice(feasible(space, ranked), _MOST_LOOKED_AT)
     for row in chain(looked_at, () if tried.size else _drawn(space, rng)):
         best = best or row
-        key = _key(np.array(space.encode(space.decode(row))))
+        key = tried.key(np.array(space.encode(space.decode(row))))
         if key not in taken and not tried.known(key, history.n):
             return row
         if tried.size and tried.walk[0] <= history.n and tried.walk[1] == tried.size:
             break  # nothing is left
     return _next(tried, history, space, rng, taken) or best or space.draw(rng)
-
-
-def _key(row: Floats) -> bytes:
-    """Equal for rows that are the same, up to a millionth of the range."""
-    return (np.round(row, 6) + 0.0).tobytes()
 
 
 def _drawn(space: Space, rng: Rng) -> Iterator[list[float]]:
@@ -113,7 +113,7 @@ def _next(tried: Tried, history: History, space: Space, rng: Rng, taken: set[byt
     for index in range(place, size):
         row = grid.row((start + index * step) % size)
         params = space.decode(row)
-        key = _key(np.array(space.encode(params)))
+        key = tried.key(np.array(space.encode(params)))
         if tried.known(key, history.n) or not space.feasible(params):
             place = index + 1 if leading else place
             continue

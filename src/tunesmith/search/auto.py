@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -10,14 +11,12 @@ import numpy as np
 
 from tunesmith.errors import SettingError
 from tunesmith.numeric.axis import Kind
-from tunesmith.record.history import STATES, History
+from tunesmith.record.history import History
 from tunesmith.record.problem import Problem
-from tunesmith.record.trial import PAUSED, Trial
+from tunesmith.record.trial import Trial
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal, Rule, Searcher, label
 from tunesmith.search._layout import layout_of
 from tunesmith.search.combine import Parts, as_seen_by, ask_for, ask_part, check_parts, settle
-
-_PAUSED = STATES.index(PAUSED)
 
 
 class AutoState(NamedTuple):
@@ -26,6 +25,7 @@ class AutoState(NamedTuple):
     problem: Problem
     history: History
     others: tuple[Any, ...]  # None for parts that share the history, or never answer in such a study
+    told: int = 0  # trials that ended with a loss
 
 
 def _numeric(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
@@ -45,9 +45,7 @@ def _conditional(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
 def _seen(ask: Ask, state: AutoState) -> float:  # noqa: ARG001
     """Trials with a loss, but at most as many as searchers have proposed: of drawn or failed ones a model
     knows less than of as many that it chose."""
-    history = state.history
-    told = np.isfinite(history.losses).all(axis=1) & (history.states != _PAUSED)
-    return min(history.proposed, int(np.count_nonzero(told)))
+    return min(state.history.proposed, state.told)
 
 
 FACTS: Mapping[str, Callable[[Ask, AutoState], float]] = {
@@ -104,7 +102,8 @@ class AutoSearcher(Searcher[AutoState]):
             None if other is None else part.tell(other, as_seen_by(trial, arm))
             for arm, (part, other) in enumerate(zip(self.parts, state.others, strict=True))
         )
-        return AutoState(state.problem, state.history.tell(trial), others)
+        told = trial.state.finished and trial.losses is not None and all(map(math.isfinite, trial.losses))
+        return AutoState(state.problem, state.history.tell(trial), others, state.told + told)
 
     def ask(self, state: AutoState, ask: Ask) -> Proposal | None:
         arm, _ = self._choice(state, ask)

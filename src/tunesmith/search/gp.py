@@ -94,7 +94,7 @@ class GPSearcher(HistorySearcher):
         if self.trust_region and len(problem.objectives) > 1:
             count = len(problem.objectives)
             raise SettingError(f"trust_region=True is for one objective, and there are {count}: leave it out")
-        return History.empty(problem)
+        return HistorySearcher.init(self, problem)
 
     def ask(self, state: History, ask: Ask) -> Proposal:
         space = ask.space
