@@ -32,7 +32,7 @@ _HOME = {
     "Decision": "record.assignment",
     "Evaluation": "record.evaluation",
     "ExploreSearcher": "search.explore",
-    "Fidelity": "record.problem",
+    "Fidelity": "record.fidelity",
     "FixedSearcher": "search.combine",
     "Float": "space",
     "ForestSearcher": "search.forest",

@@ -39,8 +39,8 @@ from tunesmith.record.assignment import Resume as Resume
 from tunesmith.record.assignment import Start as Start
 from tunesmith.record.assignment import Wait as Wait
 from tunesmith.record.evaluation import Evaluation as Evaluation
+from tunesmith.record.fidelity import Fidelity as Fidelity
 from tunesmith.record.history import History as History
-from tunesmith.record.problem import Fidelity as Fidelity
 from tunesmith.record.problem import Problem as Problem
 from tunesmith.record.trial import Report as Report
 from tunesmith.record.trial import Trial as Trial

@@ -25,7 +25,8 @@ from tunesmith.kernel.trial import TrialHandle
 from tunesmith.kernel.vectorized import check_arrays
 from tunesmith.kernel.view import why_none
 from tunesmith.record.event import Claimed, Created, CreatedBatch, Event, Released, Resumed
-from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
+from tunesmith.record.fidelity import Fidelity, joined
+from tunesmith.record.problem import Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
@@ -51,7 +52,7 @@ def tune(
     searcher: str | Searcher[Any] | None = None,
     replicates: int | str | None = None,
     scheduler: str | Scheduler[Any] | None = None,
-    fidelity: Fidelity | None = None,
+    fidelity: Fidelity | Sequence[Fidelity] | None = None,
     constraints: Sequence[Any] = (),
     workers: int = 1,
     retries: int = 0,
@@ -79,7 +80,7 @@ def tune(
         replicates: for noisy objectives: "auto" tries promising configurations again where that tells more
             than a new one, a number until the best one was tried so often; see `study.recommend()`.
         scheduler: "none" (the default), "asha", or an object.
-        fidelity: the budget axis, such as `ts.Fidelity("epoch", 1, 81)`.
+        fidelity: the budget axis, such as `ts.Fidelity("epoch", 1, 81)`; a list for several at once.
         constraints: between parameters, such as "min_leaf < min_split".
         workers: how many trials run at once; each worker is a process of its own when there are several.
         retries: how often a trial is run again whose worker was killed, or that ran too long.
@@ -139,7 +140,7 @@ def create_study(
     searcher: str | Searcher[Any] | None = None,
     replicates: int | str | None = None,
     scheduler: str | Scheduler[Any] | None = None,
-    fidelity: Fidelity | None = None,
+    fidelity: Fidelity | Sequence[Fidelity] | None = None,
     constraints: Sequence[Any] = (),
     n_trials: int | None = None,
     name: str | None = None,
@@ -255,7 +256,7 @@ def _open(
     searcher: str | Searcher[Any] | None,
     scheduler: str | Scheduler[Any] | None,
     objective: Objective | None,
-    fidelity: Fidelity | None,
+    fidelity: Fidelity | Sequence[Fidelity] | None,
     constraints: Sequence[Any],
     n_trials: int | None,
     name: str | None,
@@ -266,12 +267,10 @@ def _open(
     endless: bool = False,
 ) -> Study:
     """The study that these arguments describe: a new one, or the one of this name when it is the same."""
-    if fidelity is not None and not isinstance(fidelity, Fidelity):
-        raise SettingError(f"fidelity must be such as ts.Fidelity('epoch', 1, 81), got {fidelity!r}")
     wanted = Problem(
         objectives=parse_objectives(direction, objectives),
         space=_space(space, constraints),
-        fidelity=fidelity,
+        fidelity=joined(fidelity),
         n_trials=None if n_trials is None else _check.integer("n_trials", n_trials, 1),
     )
     if name is None and storage is not None:
@@ -300,7 +299,7 @@ def _open(
     chosen = presets.searcher(searcher)
     scheduling = presets.scheduler(scheduler, objective)
     refuse(wanted, chosen, scheduling)
-    if endless and not chosen.ends:
+    if endless and not (chosen.ends or scheduling.ends):
         raise SettingError(ENDLESS)
     if arrays:
         check_arrays(wanted.space, scheduling.learns)

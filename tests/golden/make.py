@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tunesmith.record.problem import Fidelity
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.schedule.asha import ASHA
 from tunesmith.search.gradient import GradientSearcher
 from tunesmith.search.grid import GridSearcher

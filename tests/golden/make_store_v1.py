@@ -23,7 +23,8 @@ from tunesmith.record.event import (
     Resumed,
     Suggested,
 )
-from tunesmith.record.problem import Direction, Fidelity, Objective, Problem, StudySpec
+from tunesmith.record.fidelity import Fidelity
+from tunesmith.record.problem import Direction, Objective, Problem, StudySpec
 from tunesmith.record.trial import Source, TrialState
 from tunesmith.space.domain import Categorical, Float, Int
 from tunesmith.store.sqlite import SQLiteStore

@@ -99,7 +99,7 @@ def test_a_lost_attempt_is_refused_and_kept_as_evidence():
 
 
 def _end_of(handle):
-    from tunesmith.kernel.trial import ended
+    from tunesmith.kernel.attempt import ended
 
     return ended(handle, ts.TrialState.COMPLETE, values=(99.0,))
 

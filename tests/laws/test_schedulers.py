@@ -6,7 +6,7 @@ import pytest
 
 from tunesmith.record.assignment import Decision, Start
 from tunesmith.record.event import Created, Paused, Reported, Resumed
-from tunesmith.record.problem import Fidelity
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.schedule.asha import ASHA
 from tunesmith.schedule.none import NoScheduler
 from tunesmith.search.random import RandomSearcher

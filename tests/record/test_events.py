@@ -28,9 +28,10 @@ from tunesmith.record.event import (
     Suggested,
     admit,
 )
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.record.history import History, pending_units, unit_row
 from tunesmith.record.ledger import Ledger
-from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
+from tunesmith.record.problem import Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import Source, Trial, TrialState
 from tunesmith.search.random import RandomSearcher
 from tunesmith.space import Float, Int, Space

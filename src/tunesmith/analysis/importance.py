@@ -94,7 +94,7 @@ def _teaches(trial: Trial, objective: int) -> bool:
     return seen and trial.losses is not None and math.isfinite(trial.losses[objective])
 
 
-def _order(trial: Trial, objective: int) -> tuple[float, bool, int, float]:
+def _order(trial: Trial, objective: int) -> tuple[float, bool, float, float]:
     """Best first: a scheduler lets a trial go further because it was better."""
     whole = trial.state is TrialState.COMPLETE
     loss = trial.losses[objective] if trial.losses else math.inf

@@ -77,6 +77,11 @@ class Cursor:
         self._looked = -math.inf  # when trials of lost workers were last looked for
         self.read()
 
+    @property
+    def ends(self) -> bool:
+        """Whether there may come an end to what is tried, without being told to end."""
+        return self.searcher.ends or self.scheduler.ends
+
     def read(self) -> Ledger:
         """The ledger at the log's end."""
         with self.lock:
@@ -247,7 +252,15 @@ class Cursor:
         events = self._suggested(message)
         values = message.values or ()
         events.append(
-            Reported(message.number, message.attempt, message.step, values, message.metrics, at=time.time())
+            Reported(
+                message.number,
+                message.attempt,
+                message.step,
+                values,
+                message.metrics,
+                time.time(),
+                message.constraints,
+            )
         )
         self._append(events)
         trial = self.fold.ledger.trials[message.number]
@@ -313,7 +326,7 @@ class Cursor:
         path, step = self._checkpoint(trial) if ledger.checkpoints else (None, 0)
         return tuple.__new__(Assignment, (trial, domains or _NOTHING, fixed, path, step, self.spec.seed))
 
-    def _checkpoint(self, trial: Trial) -> tuple[str | None, int]:
+    def _checkpoint(self, trial: Trial) -> tuple[str | None, float]:
         """The newest checkpoint of the trial, or of its parent: the file's path, and the step."""
         found = self.fold.ledger.checkpoints
         checkpoint = found.get(trial.number)
@@ -366,6 +379,6 @@ def _context(spec: StudySpec, checkpoints: str | None) -> Context:
     return Context(
         names=tuple(objective.name for objective in problem.objectives),
         space=problem.space,
-        high=None if problem.fidelity is None else problem.fidelity.high,
+        fidelity=problem.fidelity,
         checkpoints=checkpoints,
     )

@@ -50,7 +50,7 @@ def run(
     check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout, vectorized)
     recorded = study.cursor.read().n_trials
     limit = recorded if n_trials is None else n_trials
-    if limit is None and timeout is None and stop is None and not study.cursor.searcher.ends:
+    if limit is None and timeout is None and stop is None and not study.cursor.ends:
         raise SettingError(ENDLESS)
     rule = stop
     if timeout is not None:

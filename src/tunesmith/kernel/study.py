@@ -10,11 +10,12 @@ from typing import Any, overload
 from tunesmith import _check
 from tunesmith.errors import Conflict, LeaseLost, NoTrial, SettingError
 from tunesmith.kernel import replay as replaying
+from tunesmith.kernel.attempt import decision, domains_of, ended, partial
 from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.finite import afterwards
 from tunesmith.kernel.measure import Measured, flaw, measured
 from tunesmith.kernel.plan import question, queued
-from tunesmith.kernel.trial import TrialHandle, decision, domains_of, ended
+from tunesmith.kernel.trial import TrialHandle
 from tunesmith.kernel.view import Reading
 from tunesmith.record.assignment import Decision, Message
 from tunesmith.record.codec import dumps, loads
@@ -127,6 +128,9 @@ class Study(Reading):
         ending = None if state is None else final_state(state)
         if ending is TrialState.FAILED or error is not None:
             return ended(handle, TrialState.FAILED, error=error or "told as failed")
+        if value is not None and state is None and error is None and partial(handle):
+            handle.report(value, handle.budget)
+            value = None if handle.should_stop else value
         if value is None and handle.should_stop:
             paused = decision(handle) is Decision.PAUSE
             return ended(handle, TrialState.PAUSED if paused else TrialState.STOPPED)

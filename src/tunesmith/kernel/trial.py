@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Any, TypeVar, overload
 from tunesmith._rng import uniform
 from tunesmith.errors import ObjectiveError, SettingError
 from tunesmith.execute._base import Send
+from tunesmith.kernel.folds import from_fold, running_mean
 from tunesmith.kernel.measure import measured
-from tunesmith.record.assignment import CONTINUE, END, Assignment, Decision, Kind, Message
+from tunesmith.record.assignment import CONTINUE, Assignment, Decision, Kind, Message
 from tunesmith.record.codec import dumps, loads
-from tunesmith.record.trial import TrialState
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.space.base import same_range
 from tunesmith.space.domain import Categorical, Domain, Float, Int
 from tunesmith.space.space import Space
@@ -38,7 +39,7 @@ class Context:
 
     names: tuple[str, ...]
     space: Space | None = None
-    high: int | None = None  # the fidelity's largest budget
+    fidelity: Fidelity | None = None
     checkpoints: str | None = None  # the folder for them
     raises: bool = True  # whether `report` ends a stopped trial by itself
 
@@ -58,8 +59,15 @@ def _categorical(choices: tuple[tuple[type, Any], ...]) -> Categorical:
     return Categorical([choice for _, choice in choices])
 
 
+def _whole(step: float) -> float:
+    """A step as it is recorded: whole numbers as such."""
+    found = float(step)
+    return int(step) if found.is_integer() else found
+
+
 @lru_cache(maxsize=64)
-def _declared_domains(space: Space) -> dict[str, Domain]:
+def declared_domains(space: Space) -> dict[str, Domain]:
+    """The domains of a declared space by name."""
     return {parameter.name: parameter.domain for parameter in space.parameters}
 
 
@@ -79,6 +87,7 @@ class TrialHandle:
         "_domains",
         "_known",
         "_last",
+        "_means",
         "_params",
         "_proposed",
         "_send",
@@ -103,8 +112,9 @@ class TrialHandle:
         self._constraints: dict[str, float] = dict(trial.constraints) if trial.constraints else {}
         self._user_attrs: dict[str, Any] = dict(trial.user_attrs) if trial.user_attrs else {}
         self._decision = CONTINUE
-        self._step = 0
+        self._step: float = 0
         self._last: tuple[float, ...] | None = None
+        self._means: dict[float, tuple[float, ...]] = {}  # over folds, by step
 
     @property
     def params(self) -> dict[str, Any]:
@@ -131,6 +141,32 @@ class TrialHandle:
     def should_stop(self) -> bool:
         """Whether the scheduler wants the trial to end or pause; inside a run, `report` sees to it."""
         return self._decision is not CONTINUE
+
+    @property
+    def step(self) -> float:
+        """How far the trial has been measured by now: the last step reported, 0 at its very beginning."""
+        return self._step
+
+    @property
+    def fidelities(self) -> dict[str, float]:
+        """How much of each fidelity the trial may use for now, such as {"epoch": 9, "image": 64}."""
+        fidelity = self._context.fidelity
+        return {} if fidelity is None else fidelity.at(self.budget)
+
+    def folds(self, splits: Iterable[T]) -> Iterator[tuple[int, T]]:
+        """Number and split of the folds that are left, such as `trial.folds(KFold(5).split(x))`.
+
+        A trial that is resumed goes on where it was paused: `splits` must be the same ones then. Raises
+        SettingError where the study's fidelity does not say `fold=`, the steps of one fold.
+        """
+        fidelity, reports = self._context.fidelity, self._assignment.trial.reports
+        if fidelity is None or fidelity.fold is None:
+            raise SettingError(
+                "trial.folds needs a fidelity of folds: give fidelity=ts.Fidelity('fold', 1, 5, fold=1)"
+            )
+        done = int(reports[-1].step) // fidelity.fold if reports else 0
+        self._step = max(self._step, done * fidelity.fold)
+        return from_fold(splits, done)
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -197,7 +233,7 @@ class TrialHandle:
                 f"({', '.join(map(repr, self._proposed))}): declare it, or leave space= out to define it "
                 "by running"
             )
-        value, declared = self._proposed[name], _declared_domains(space)[name]
+        value, declared = self._proposed[name], declared_domains(space)[name]
         fixed = not declared.has_column and domain.contains(value)
         if not fixed and not same_range(declared, domain):
             raise ObjectiveError(
@@ -224,20 +260,23 @@ class TrialHandle:
             )
         return self._asked[name]
 
-    def report(self, value: Any, step: int | None = None) -> None:
+    def report(self, value: Any, step: float | None = None) -> None:
         """Tell what was measured on the way: a number, or {name: number}; `step` counts on from the last one.
 
         Inside a run the trial ends here when the scheduler says so. A step that was reported before, in an
         earlier attempt of this trial, is passed over. Raises ObjectiveError for what is not a number.
         """
-        self._step = self._step + 1 if step is None else int(step)
+        self._step = self._step + 1 if step is None else _whole(step)
         if not -_MOST_STEPS <= self._step <= _MOST_STEPS:
             raise ObjectiveError(
                 f"a step must be a number that a store can hold (2**53 at most), got {step!r}"
             )
         values, metrics, _ = measured(value, self._context.names)
-        self._last = values
         reports = self._assignment.trial.reports
+        fidelity = self._context.fidelity
+        if fidelity is not None and fidelity.fold is not None:
+            values = self._averaged(values, fidelity.fold)
+        self._last = values
         if reports and self._step < reports[-1].step:
             return  # at the last known step the scheduler is asked again: its answer may not have been heard
         params, domains = asked(self)
@@ -251,10 +290,18 @@ class TrialHandle:
                 metrics=metrics,
                 params=params,
                 domains=domains,
+                constraints=dict(self._constraints) if self._constraints else _NOTHING,
             )
         )
         if self._decision is not CONTINUE and self._context.raises:
             raise TrialEnded
+
+    def _averaged(self, values: tuple[float, ...], fold_steps: int) -> tuple[float, ...]:
+        """The mean over the folds so far."""
+        if not self._means:
+            self._means = {report.step: report.values for report in self._assignment.trial.reports}
+        found = self._means[self._step] = running_mean(values, self._step, fold_steps, self._means)
+        return found
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Keep a JSON value with the trial's record. Raises SettingError for what JSON cannot hold."""
@@ -264,7 +311,7 @@ class TrialHandle:
         """Record an outcome constraint: the trial is feasible when `value` <= 0."""
         self._constraints[name] = measured(value, (name,)).values[0]
 
-    def save_checkpoint(self, data: bytes | str | Path, step: int | None = None) -> None:
+    def save_checkpoint(self, data: bytes | str | Path, step: float | None = None) -> None:
         """Store a checkpoint: bytes, or the path of a file. A resumed trial, and its children, start from it.
 
         It is on disk, whole, before this returns; what was stored before stays until then.
@@ -273,7 +320,7 @@ class TrialHandle:
         if folder is None:
             raise SettingError("checkpoints need a study with a store on disk: give it name=, or storage=")
         name = write_checkpoint(Path(folder), self.number, self._assignment.trial.attempt, data)
-        at = self._step if step is None else int(step)
+        at = self._step if step is None else _whole(step)
         answer = self._send(
             Message(
                 number=self.number,
@@ -300,77 +347,3 @@ def asked(handle: TrialHandle) -> tuple[dict[str, Any] | None, dict[str, Domain]
     if handle._context.space is not None or (not handle._domains and handle._asked == handle._proposed):
         return None, _NO_DOMAINS
     return dict(handle._asked), dict(handle._domains)
-
-
-def ended(
-    handle: TrialHandle,
-    state: TrialState,
-    *,
-    values: tuple[float, ...] | None = None,
-    error: str | None = None,
-    wrong: bool = False,
-    gradient: Mapping[str, float] | None = None,
-) -> Message:
-    """The message that ends this attempt."""
-    params, domains = asked(handle)
-    fields = (
-        handle.number,
-        handle._assignment.trial.attempt,
-        END,
-        handle._step,
-        values,
-        _NOTHING,
-        state,
-        error,
-        False,
-        wrong,
-        params,
-        domains,
-        handle._constraints or _NOTHING,
-        handle._user_attrs or _NOTHING,
-        None,  # file
-        gradient,
-    )
-    return tuple.__new__(Message, fields)
-
-
-def domains_of(handle: TrialHandle) -> dict[str, Domain]:
-    """The domains of the trial's parameters: those that are active, or that it has asked for."""
-    space = handle._context.space
-    if space is None:
-        return {name: handle._known[name] for name in handle._asked if name in handle._known}
-    declared = _declared_domains(space)
-    return {name: declared[name] for name in handle._proposed if name in declared}
-
-
-def resume(handle: TrialHandle, assignment: Assignment, send: Send) -> None:
-    """Go on under a new claim: the trial was paused, and continues where it stands."""
-    handle._assignment = assignment
-    handle._send = send
-    handle._decision = CONTINUE
-    handle.budget = assignment.trial.budget
-
-
-def decision(handle: TrialHandle) -> Decision:
-    """What the scheduler said last."""
-    return handle._decision
-
-
-def reached(handle: TrialHandle) -> int:
-    """The last step measured, reported or not."""
-    return handle._step
-
-
-def last_values(handle: TrialHandle) -> tuple[float, ...] | None:
-    """The values measured last, None before the first report."""
-    return handle._last
-
-
-def attempt_of(handle: TrialHandle) -> int:
-    """Which attempt at its trial this is, from 1 on."""
-    return handle._assignment.trial.attempt
-
-
-def files_of(handle: TrialHandle) -> str | None:
-    """The folder for the files of the study, None when its store is not on disk."""
-    return handle._context.checkpoints

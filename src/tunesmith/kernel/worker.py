@@ -10,18 +10,18 @@ from typing import Any
 
 from tunesmith.errors import ObjectiveError, SpaceError, TrialFailed
 from tunesmith.execute._base import Send
-from tunesmith.kernel.measure import flaw, measured
-from tunesmith.kernel.trial import (
-    Context,
-    TrialEnded,
-    TrialHandle,
+from tunesmith.kernel.attempt import (
     decision,
     domains_of,
     ended,
+    final,
     last_values,
+    partial,
     reached,
     resume,
 )  # fmt: skip
+from tunesmith.kernel.measure import flaw, measured
+from tunesmith.kernel.trial import Context, TrialEnded, TrialHandle
 from tunesmith.record.assignment import Assignment, Decision, Message
 from tunesmith.record.evaluation import checked_gradient, steep
 from tunesmith.record.trial import COMPLETE, FAILED, PAUSED, STOPPED
@@ -58,6 +58,8 @@ class Worker:
             result = self.objective(handle) if live is None else live[1]
             if isinstance(result, GeneratorType):
                 return self._drive(handle, result)
+            if result is not None and partial(handle):
+                handle.report(result, handle.budget)
             return self._returned(handle, result)
         except TrialEnded:
             return self._halted(handle)
@@ -79,7 +81,7 @@ class Worker:
                 try:
                     last = next(generator)
                 except StopIteration as stop:
-                    return self._returned(handle, last if stop.value is None else stop.value)
+                    return self._returned(handle, final(handle, last) if stop.value is None else stop.value)
                 try:
                     handle.report(last)
                 except TrialEnded:
@@ -87,9 +89,9 @@ class Worker:
                     if keep:
                         self._park(handle, generator)
                     return self._halted(handle)
-                high = self.context.high
-                if high is not None and reached(handle) >= high:
-                    return self._returned(handle, last)
+                fidelity = self.context.fidelity
+                if fidelity is not None and reached(handle) >= fidelity.high:
+                    return self._returned(handle, final(handle, last))
         finally:
             if not keep:
                 generator.close()

@@ -17,7 +17,7 @@ from tunesmith.errors import StudyError
 from tunesmith.kernel.stop import StopRule, TargetValue
 from tunesmith.kernel.view import OWN
 from tunesmith.launch.program import Program
-from tunesmith.record.problem import Fidelity
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.space import Space
 
 NOTE = f"{OWN}run"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tunesmith import _check
 from tunesmith.errors import SettingError, SpaceError
 from tunesmith.launch import template
 from tunesmith.launch.program import Program
-from tunesmith.record.problem import Fidelity
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.space import Domain, Space
 
 _INTERPRETERS = (
@@ -55,11 +56,20 @@ def unquoted(words: Sequence[str], cwd: str) -> None:
 
 
 def fidelity_of(text: str) -> Fidelity:
-    """A fidelity as text: 'epoch:1:81', or 'epoch:1:81:3' with its eta."""
-    name, *numbers = text.split(":")
-    if not name or len(numbers) not in (2, 3) or not all(n.strip().isdigit() for n in numbers):
-        raise SettingError(f"a fidelity is written name:lowest:highest, such as epoch:1:81, got {text!r}")
-    return Fidelity(name, *(int(number) for number in numbers))
+    """A fidelity as text: 'epoch:1:81', 'epoch:1:81:3' with its eta; several with commas between them."""
+    first, *others = (_one_fidelity(part) for part in text.split(","))
+    return replace(first, along=tuple(others))
+
+
+def _one_fidelity(text: str) -> Fidelity:
+    name, *numbers = (part.strip() for part in text.split(":"))
+    try:
+        low, high, *eta = (int(n) if n.isdigit() else float(n) for n in numbers)
+        return Fidelity(name, low, high, *eta)  # type: ignore[arg-type]  # a fraction as eta is refused there
+    except (TypeError, ValueError):
+        raise SettingError(
+            f"a fidelity is written name:lowest:highest, such as epoch:1:81, got {text!r}"
+        ) from None
 
 
 def program(

@@ -14,7 +14,8 @@ from pathlib import Path
 from tunesmith import _script
 from tunesmith.errors import SettingError, TrialFailed
 from tunesmith.execute import _tree
-from tunesmith.kernel.trial import TrialEnded, TrialHandle, attempt_of, files_of
+from tunesmith.kernel.attempt import attempt_of, files_of
+from tunesmith.kernel.trial import TrialEnded, TrialHandle
 from tunesmith.launch import place, template
 from tunesmith.launch.channels import Channels
 from tunesmith.launch.collect import Collector

@@ -13,7 +13,8 @@ from tunesmith import _check, presets
 from tunesmith.errors import SettingError, SpaceError, TunesmithError
 from tunesmith.launch import make, template, tomlspace
 from tunesmith.launch.job import Job
-from tunesmith.record.problem import Direction, Fidelity
+from tunesmith.record.fidelity import Fidelity, joined
+from tunesmith.record.problem import Direction
 from tunesmith.space import Domain, Space
 
 _METRICS = ("regex", "final", "tensorboard", "steps")
@@ -158,10 +159,12 @@ def _fidelity(given: Any) -> Fidelity | None:
         return None
     if isinstance(given, str):
         return make.fidelity_of(given)
-    known(given, ("name", "low", "high", "eta"), "fidelity")
+    if isinstance(given, list):
+        return joined([one for item in given if (one := _fidelity(item)) is not None])
+    known(given, ("name", "low", "high", "eta", "fold"), "fidelity")
     missing = [key for key in ("name", "low", "high") if key not in given]
     if missing:
-        raise SettingError(f"fidelity.{missing[0]} is missing: it takes name, low, high and eta")
+        raise SettingError(f"fidelity.{missing[0]} is missing: it takes name, low, high, eta and fold")
     return Fidelity(**given)
 
 

@@ -28,7 +28,7 @@ _NOTHING: Mapping[str, Any] = {}
 class Start:
     """Plan: propose a new trial, to run up to `budget` (None: to its end), from `parent`'s checkpoint."""
 
-    budget: int | None = None
+    budget: float | None = None
     parent: int | None = None
 
 
@@ -37,12 +37,12 @@ class Resume:
     """Plan: let the paused trial of this number run on, up to `budget`."""
 
     number: int
-    budget: int | None
+    budget: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Plan: nothing can start before a running trial says more."""
+    """Plan: nothing can start before a running trial says more; when none runs, the schedule is complete."""
 
 
 Plan = Start | Resume | Wait
@@ -55,7 +55,7 @@ class Assignment(NamedTuple):
     domains: Mapping[str, Domain] = _NOTHING  # known to a define-by-run study
     fixed: Mapping[str, Any] = _NOTHING  # values the user asked for
     checkpoint: str | None = None  # path of the newest checkpoint of the trial or its parent
-    checkpoint_step: int = 0
+    checkpoint_step: float = 0
     seed: int = 0
 
     @property
@@ -78,16 +78,16 @@ END: Final = Kind.END  # by itself, at a global's price
 class Message(NamedTuple):
     """What an executor hands on from a running trial. Plain data: it crosses process borders as JSON.
 
-    REPORT: `step`, `values`, `metrics`. CHECKPOINT: `step`, `file`. END: `state` (PAUSED and WAITING are
-    ends of an attempt too), `values`, `gradient`, `error`. `died` marks an end that the objective did not
-    choose.
+    REPORT: `step`, `values`, `metrics`, `constraints`. CHECKPOINT: `step`, `file`. END: `state` (PAUSED and
+    WAITING are ends of an attempt too), `values`, `gradient`, `error`. `died` marks an end that the objective
+    did not choose.
     `params` is what a define-by-run objective has asked for so far, None when that is what was proposed.
     """
 
     number: int
     attempt: int
     kind: Kind
-    step: int = 0
+    step: float = 0
     values: tuple[float, ...] | None = None
     metrics: Mapping[str, float] = _NOTHING
     state: TrialState | None = None

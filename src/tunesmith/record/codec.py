@@ -14,7 +14,8 @@ from typing import Any
 
 from tunesmith.errors import SettingError, StoreTooNew
 from tunesmith.record.event import EVENTS, Event
-from tunesmith.record.problem import Direction, Fidelity, Objective, Problem, StudySpec
+from tunesmith.record.fidelity import Fidelity
+from tunesmith.record.problem import Direction, Objective, Problem, StudySpec
 from tunesmith.record.trial import Source, TrialState
 from tunesmith.space.domain import Domain, domain_from_json
 from tunesmith.space.space import Space
@@ -156,9 +157,7 @@ def encode_spec(spec: StudySpec) -> str:
             "scheduler": dict(spec.scheduler),
             "objectives": {o.name: o.direction.value for o in problem.objectives},
             "space": problem.space.as_json() if problem.space is not None else None,
-            "fidelity": None
-            if problem.fidelity is None
-            else {name: getattr(problem.fidelity, name) for name in ("name", "low", "high", "eta")},
+            "fidelity": None if problem.fidelity is None else _fidelity_json(problem.fidelity),
             "n_trials": problem.n_trials,
         }
     )
@@ -183,7 +182,21 @@ def decode_spec(text: str) -> StudySpec:
         problem=Problem(
             objectives=tuple(Objective(name, Direction(way)) for name, way in body["objectives"].items()),
             space=None if space is None else Space.from_json(space),
-            fidelity=None if fidelity is None else Fidelity(**fidelity),
+            fidelity=None if fidelity is None else _fidelity_from(fidelity),
             n_trials=body["n_trials"],
         ),
     )
+
+
+def _fidelity_json(fidelity: Fidelity) -> dict[str, Any]:
+    found = {name: getattr(fidelity, name) for name in ("name", "low", "high", "eta")}
+    if fidelity.fold is not None:
+        found["fold"] = fidelity.fold
+    if fidelity.along:
+        found["along"] = [_fidelity_json(other) for other in fidelity.along]
+    return found
+
+
+def _fidelity_from(body: Mapping[str, Any]) -> Fidelity:
+    along = tuple(_fidelity_from(other) for other in body.get("along", ()))
+    return Fidelity(**{**body, "along": along})

@@ -51,7 +51,7 @@ class Created(NamedTuple):
     params: Mapping[str, Any]
     source: Source = Source.SEARCHER
     memo: Any = None
-    budget: int | None = None
+    budget: float | None = None
     parent: int | None = None
     seen: int = 0
     worker: str | None = None
@@ -83,10 +83,11 @@ class Reported(NamedTuple):
 
     number: int
     attempt: int
-    step: int
+    step: float
     values: tuple[float, ...]
     metrics: Mapping[str, float] = _NOTHING
     at: float = 0.0
+    constraints: Mapping[str, float] = _NOTHING  # as they stand by now
 
 
 class Checkpointed(NamedTuple):
@@ -94,7 +95,7 @@ class Checkpointed(NamedTuple):
 
     number: int
     attempt: int
-    step: int
+    step: float
     file: str
     at: float = 0.0
 
@@ -104,7 +105,7 @@ class Paused(NamedTuple):
 
     number: int
     attempt: int
-    step: int
+    step: float
     constraints: Mapping[str, float] = _NOTHING
     user_attrs: Mapping[str, Any] = _NOTHING
     at: float = 0.0
@@ -116,7 +117,7 @@ class Resumed(NamedTuple):
     number: int
     attempt: int
     worker: str
-    budget: int | None = None
+    budget: float | None = None
     at: float = 0.0
 
 
@@ -173,7 +174,7 @@ class CreatedBatch(NamedTuple):
     attempt: int
     size: int
     params: Mapping[str, Sequence[Any]]
-    budget: int | None = None
+    budget: float | None = None
     seen: int = 0
     worker: str | None = None
     at: float = 0.0

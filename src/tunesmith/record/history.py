@@ -62,7 +62,7 @@ class _Columns:
         self.seconds: Floats = np.zeros(_START)
         # Of each outcome constraint: the first row that has it, and the column.
         self.limits: dict[str, tuple[int, Floats]] = {}
-        self.steps: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
+        self.steps: Floats = np.zeros(_START)
         self.states: NDArray[np.int8] = np.zeros(_START, dtype=np.int8)
         self.numbers: NDArray[np.int64] = np.zeros(_START, dtype=np.int64)
         self.space: Space | None = None  # what `rows` is encoded in, as far as `encoded`
@@ -253,7 +253,7 @@ class History:
         return self._columns.settle().seconds[: self.n]
 
     @property
-    def steps(self) -> NDArray[np.int64]:
+    def steps(self) -> Floats:
         """Shape (n,): the last step reported, 0 without reports."""
         return self._columns.settle().steps[: self.n]
 

@@ -239,8 +239,10 @@ class Ledger:
 
     def _reported(self, event: Reported, trial: Trial) -> Trial:
         losses = self._losses(event.values)
-        report = Report(event.step, event.values, losses, event.metrics)
-        return trial._replace(reports=(*trial.reports, report))
+        reports = (*trial.reports, Report(event.step, event.values, losses, event.metrics))
+        if event.constraints:
+            return trial._replace(reports=reports, constraints=event.constraints)
+        return trial._replace(reports=reports)
 
     def _checkpointed(self, event: Checkpointed, trial: Trial) -> Trial:
         self.checkpoints[event.number] = event

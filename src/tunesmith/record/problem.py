@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.space.space import Space
 
 Settings = Mapping[str, Any]
@@ -40,25 +40,6 @@ class Objective:
 
     name: str
     direction: Direction
-
-
-@dataclass(frozen=True, slots=True)
-class Fidelity:
-    """The budget axis of a trial, such as epochs: from `low` to `high`, rungs a factor `eta` apart."""
-
-    name: str
-    low: int
-    high: int
-    eta: int = 3
-
-    def __post_init__(self) -> None:
-        _check.integer("the smallest budget of a fidelity", self.low, 1)
-        _check.integer("the largest budget of a fidelity", self.high, 1)
-        _check.integer("eta", self.eta, 2)
-        if self.low > self.high:
-            raise SettingError(
-                f"a fidelity runs from its smallest to its largest budget, got {self.low} > {self.high}"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,7 @@ QUEUE: Final = Source.QUEUE
 class Report(NamedTuple):
     """What an objective measured on its way. `values` as the user gave them, `losses` minimised."""
 
-    step: int
+    step: float
     values: tuple[float, ...]
     losses: tuple[float, ...]
     metrics: Mapping[str, float]
@@ -82,7 +82,7 @@ class Trial(NamedTuple):
     values: tuple[float, ...] | None = None
     losses: tuple[float, ...] | None = None
     reports: tuple[Report, ...] = ()
-    budget: int | None = None
+    budget: float | None = None
     attempt: int = 0
     parent: int | None = None
     started: float | None = None
@@ -111,7 +111,7 @@ class Trial(NamedTuple):
         return sum(v for v in self.constraints.values() if v > 0) if self.constraints else 0.0
 
     @property
-    def step(self) -> int:
+    def step(self) -> float:
         """The last step reported, 0 before the first."""
         return self.reports[-1].step if self.reports else 0
 

@@ -19,7 +19,8 @@ class Scheduler(ABC, Generic[S]):
     - fold: the state is `reduce(tell, log, init(problem))`.
     - purity: `decide` and `plan` change nothing; asked twice they answer the same.
     - a trial is resumed only while it is paused, each time to a larger budget than it has reached.
-    - `plan` is never `Wait` when nothing is running and nothing is paused: the study would hang.
+    - `plan` is `Wait` when nothing is running only where the schedule is complete, and the study ends then;
+      a scheduler whose schedule can be complete says so by `ends`.
 
     `tell` is called with the trial's record after every event about it: created, reported, paused,
     resumed, released, finished; `trial.state` and `trial.reports` say which.
@@ -27,6 +28,7 @@ class Scheduler(ABC, Generic[S]):
 
     pauses: ClassVar[bool] = False  # whether `decide` may answer PAUSE
     learns: ClassVar[bool] = True  # False: it always plans the same Start, and `tell` is never called
+    ends: ClassVar[bool] = False  # whether there may be nothing left to plan
     objectives: ClassVar[int | None] = 1  # how many objectives at most; None: any number
 
     @abstractmethod
@@ -50,5 +52,5 @@ class Scheduler(ABC, Generic[S]):
 class Rungs(Protocol):
     """A scheduler that decides at certain budgets only, as a view shows it."""
 
-    def budgets(self, problem: Problem) -> list[int]:
+    def budgets(self, problem: Problem) -> list[float]:
         """These budgets, rising."""

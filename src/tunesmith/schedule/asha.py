@@ -18,6 +18,7 @@ from tunesmith import _check
 from tunesmith.errors import SettingError
 from tunesmith.numeric.pareto import fronts
 from tunesmith.record.assignment import Decision, Plan, Resume, Start
+from tunesmith.record.fidelity import rung_budgets
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial, TrialState
 from tunesmith.schedule._base import Scheduler
@@ -28,7 +29,7 @@ Entry = tuple[tuple[float, ...], int]
 
 @dataclass(frozen=True, slots=True)
 class _Rung:
-    budget: int
+    budget: float
     entries: tuple[Entry, ...] = ()  # sorted
     promoted: frozenset[int] = frozenset()
 
@@ -73,8 +74,8 @@ class ASHA(Scheduler[_State]):
     """
 
     promotion: bool = False
-    low: int | None = None
-    high: int | None = None
+    low: float | None = None
+    high: float | None = None
     eta: int | None = None
 
     pauses = True
@@ -97,7 +98,7 @@ class ASHA(Scheduler[_State]):
         limit = high if high is not None else low * eta**20
         return _State(tuple(_Rung(budget) for budget in rung_budgets(low, limit, eta)), eta)
 
-    def budgets(self, problem: Problem) -> list[int]:
+    def budgets(self, problem: Problem) -> list[float]:
         """The budgets of the rungs."""
         return [rung.budget for rung in self.init(problem).rungs]
 
@@ -152,13 +153,3 @@ class ASHA(Scheduler[_State]):
                 if candidate not in rung.promoted:
                     return Resume(candidate, state.rungs[index + 1].budget)
         return Start(state.rungs[0].budget)
-
-
-def rung_budgets(low: int, high: int, eta: int) -> list[int]:
-    """low, low*eta, low*eta^2, … and `high` last."""
-    budgets = []
-    budget = low
-    while budget < high:
-        budgets.append(budget)
-        budget *= eta
-    return [*budgets, high]

@@ -48,7 +48,7 @@ class Ask(NamedTuple):
     space: Space
     pending: tuple[Trial, ...]
     rng: Rng
-    budget: int | None = None
+    budget: float | None = None
     parent: Trial | None = None
 
 

@@ -45,7 +45,7 @@ class Ranking:
     last: dict[int, int] = field(default_factory=dict)  # the last row of each trial that has paused
     later: dict[int, int] = field(default_factory=dict)  # a row -> the next one of the same trial
     again: list[int] = field(default_factory=list)  # the rows of trials that had one before, in order
-    curves: dict[int, tuple[list[int], list[float]]] = field(default_factory=dict)
+    curves: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict)
 
     def leaders(self, history: History, count: int) -> Indices:
         """The best `count` rows or fewer, best first; none that failed, and the last of each trial only.
@@ -137,7 +137,7 @@ class Ranking:
         beaten = (mine > mine.T).sum(axis=1)
         return np.lexsort((final, -reached, beaten, history.violations[pool]))
 
-    def curve(self, history: History, row: int, rungs: Indices) -> list[float]:
+    def curve(self, history: History, row: int, rungs: Floats) -> list[float]:
         """The loss of a row's trial at each rung: the last one reported by then, else the first."""
         found = self.curves.get(row)
         if found is None:

@@ -35,7 +35,7 @@ class Follower:
 
     def __init__(self, name: str, problem: Problem, scheduler: Scheduler[Any] | None = None) -> None:
         self._name, self._problem = name, problem
-        self._rungs: list[int] = scheduler.budgets(problem) if isinstance(scheduler, Rungs) else []
+        self._rungs: list[float] = scheduler.budgets(problem) if isinstance(scheduler, Rungs) else []
         self._seen = 0
         self._open: set[int] = set()
         self._ended = 0

@@ -83,7 +83,7 @@ def _wanted(snapshot: Snapshot, shown: Sequence[Row]) -> list[tuple[str, _Column
     if not snapshot.reporting and not any(row.curve for row in shown):
         return [("trial", trial), *params[:2], ("time", age), ("state", state), ("w", worker), *params[2:]]
     step = _Column("step", [_step(row) for row in shown])
-    step.wide = max(step.width, *(2 * len(str(row.budget)) + 1 for row in shown if row.budget), 4)
+    step.wide = max(step.width, *(2 * len(_amount(row.budget)) + 1 for row in shown if row.budget), 4)
     goal = clip(safe(snapshot.objective), _NAME)
     last = _Column(goal, [number(row.curve[-1]) if row.curve else "" for row in shown])
     last.wide = max(last.width, 6)
@@ -115,4 +115,8 @@ def _said(row: Row, names: set[str]) -> str:
 def _step(row: Row) -> str:
     if row.number is None or not row.step:
         return ""
-    return str(row.step) if row.budget is None else f"{row.step}/{row.budget}"
+    return _amount(row.step) if row.budget is None else f"{_amount(row.step)}/{_amount(row.budget)}"
+
+
+def _amount(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3g}"

@@ -18,8 +18,8 @@ class Row:
     worker: int
     number: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
-    step: int = 0
-    budget: int | None = None
+    step: float = 0
+    budget: float | None = None
     curve: tuple[float, ...] = ()
     age: float = 0.0
     state: str = "idle"

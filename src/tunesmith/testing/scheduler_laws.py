@@ -19,7 +19,7 @@ from tunesmith.errors import SettingError
 from tunesmith.kernel.advance import Fold
 from tunesmith.record.assignment import Decision, Resume, Start, Wait
 from tunesmith.record.event import Created, Paused, Reported, Resumed
-from tunesmith.record.problem import Fidelity
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search.random import RandomSearcher

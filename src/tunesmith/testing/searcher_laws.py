@@ -26,7 +26,8 @@ from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.plan import prepare
 from tunesmith.record.codec import dumps, loads
 from tunesmith.record.event import Created
-from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
+from tunesmith.record.fidelity import Fidelity
+from tunesmith.record.problem import Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import Source
 from tunesmith.schedule._base import Scheduler
 from tunesmith.schedule.asha import ASHA

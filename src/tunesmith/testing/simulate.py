@@ -18,15 +18,17 @@ from tunesmith import presets
 from tunesmith._rng import Rng, uniform
 from tunesmith.errors import NoTrial
 from tunesmith.kernel.advance import Fold
+from tunesmith.kernel.attempt import decision, ended
 from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.measure import measured
 from tunesmith.kernel.plan import asked, question
 from tunesmith.kernel.study import Study
-from tunesmith.kernel.trial import TrialHandle, decision, ended
+from tunesmith.kernel.trial import TrialHandle
 from tunesmith.record.assignment import Assignment, Decision
 from tunesmith.record.codec import decode_event, decode_spec, dumps, encode_event, encode_spec, loads
 from tunesmith.record.event import Event, Released
-from tunesmith.record.problem import Fidelity, Problem, StudySpec, parse_objectives
+from tunesmith.record.fidelity import Fidelity
+from tunesmith.record.problem import Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
 from tunesmith.schedule.none import NoScheduler
@@ -168,8 +170,8 @@ class _Task:
     handle: TrialHandle
     values: tuple[float, ...]
     gradient: Mapping[str, float] | None
-    end: int  # the step at which it ends, 0 when it reports nothing
-    step: int
+    end: float  # the step at which it ends, 0 when it reports nothing
+    step: float
     fate: float
     zombie: bool = False
 

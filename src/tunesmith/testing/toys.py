@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.errors import ObjectiveError
-from tunesmith.kernel.trial import TrialHandle, domains_of
-from tunesmith.record.problem import Fidelity
+from tunesmith.kernel.attempt import domains_of
+from tunesmith.kernel.trial import TrialHandle
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.space import Categorical, Choice, Float, Int, Space
 
 
