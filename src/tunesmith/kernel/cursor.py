@@ -60,6 +60,7 @@ class Cursor:
         self.spec = spec
         self.searcher = searcher
         self.scheduler = scheduler
+        self.ends = searcher.ends or scheduler.ends  # whether there may come an end without being told to
         self.worker = _owner.identity()
         self.lock = threading.RLock()
         self.context = _context(spec, store.checkpoint_folder(study_id))
@@ -76,11 +77,6 @@ class Cursor:
         self._pid = os.getpid()
         self._looked = -math.inf  # when trials of lost workers were last looked for
         self.read()
-
-    @property
-    def ends(self) -> bool:
-        """Whether there may come an end to what is tried, without being told to end."""
-        return self.searcher.ends or self.scheduler.ends
 
     def read(self) -> Ledger:
         """The ledger at the log's end."""
