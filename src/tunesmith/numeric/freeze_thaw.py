@@ -3,8 +3,8 @@
 y_n(t) = f(x_n) + d h(t) + g_n(t) + noise. The asymptotes f ~ N(m, s_x K_x) share what configurations say of
 each other; the curves about them, g_n ~ GP(0, k), are independent, with the kernel of a mixture of
 exponential decays whose rates follow a gamma distribution, k(t, t') = s^2 beta^alpha / (t + t' + beta)^alpha
-(equation 6). So the likelihood costs O(sum T_n^3 + N^3). With 1 a vector of ones, r residuals from the curves' means
-(section 3.2):
+(equation 6). So the likelihood costs O(sum T_n^3 + N^3). With 1 a vector of ones, r residuals from the
+curves' means (section 3.2):
 
     Lambda_n = 1' K_n^-1 1,   gamma_n = 1' K_n^-1 r_n,   C = (K_x^-1 + Lambda)^-1,   mu = m + C gamma.
 
