@@ -267,7 +267,8 @@ class Cursor:
         self._append([Checkpointed(message.number, message.attempt, message.step, name, at=time.time())])
         folder = self.context.checkpoints
         if folder is not None:
-            drop_older(Path(folder), name)
+            found = self.fold.ledger.checkpoints
+            drop_older(Path(folder), name, {trail[0].file for trail in found.values()})
 
     def end(self, message: Message) -> None:
         """Write how an attempt ended. Raises LeaseLost when it no longer held its trial."""
@@ -323,16 +324,15 @@ class Cursor:
         return tuple.__new__(Assignment, (trial, domains or _NOTHING, fixed, path, step, self.spec.seed))
 
     def _checkpoint(self, trial: Trial) -> tuple[str | None, float]:
-        """The newest checkpoint of the trial, or of its parent: the file's path, and the step."""
-        found = self.fold.ledger.checkpoints
-        checkpoint = found.get(trial.number)
-        if checkpoint is None and trial.parent is not None:
-            checkpoint = found.get(trial.parent)
+        """The newest checkpoint of the trial that is whole, at first its parent's: path and step."""
         folder = self.context.checkpoints
-        if checkpoint is None or folder is None:
+        if folder is None:
             return None, 0
-        path = checkpoint_path(Path(folder), checkpoint.file)
-        return (None, 0) if path is None else (str(path), checkpoint.step)
+        for checkpoint in self.fold.ledger.checkpoints.get(trial.number, ()):
+            path = checkpoint_path(Path(folder), checkpoint.file)
+            if path is not None:
+                return str(path), checkpoint.step
+        return None, 0
 
     def renew(self) -> None:
         """Renew the leases of the trials that this process runs; called from beside the training code."""

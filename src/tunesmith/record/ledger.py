@@ -46,6 +46,7 @@ from tunesmith.space.domain import Domain
 from tunesmith.space.space import Space
 
 _NOTHING: Mapping[str, Any] = {}
+MOST_CHECKPOINTS = 16  # of one trial that are remembered
 
 
 class Ledger:
@@ -86,7 +87,7 @@ class Ledger:
         self._best_rank = (math.inf, math.inf)
         self.since_best = 0  # trials finished after the best one
         self.notes: dict[str, Any] = {}
-        self.checkpoints: dict[int, Checkpointed] = {}
+        self.checkpoints: dict[int, tuple[Checkpointed, ...]] = {}  # by trial, newest first
         self.n_trials = problem.n_trials
         self.halted = 0  # where in the log runs were last told to end
         self.halt_now = 0  # and where without waiting for running trials
@@ -205,6 +206,8 @@ class Ledger:
             self.chosen += 1
         elif fixed is not None:
             self.fixed[number] = fixed
+        if parent is not None and parent in self.checkpoints:
+            self.checkpoints[number] = self.checkpoints[parent]  # it starts there, whatever comes later
         state, started = (RUNNING, at) if attempt else (WAITING, None)
         return tuple.__new__(
             Trial,
@@ -245,7 +248,8 @@ class Ledger:
         return trial._replace(reports=reports)
 
     def _checkpointed(self, event: Checkpointed, trial: Trial) -> Trial:
-        self.checkpoints[event.number] = event
+        number = event.number
+        self.checkpoints[number] = (event, *self.checkpoints.get(number, ()))[:MOST_CHECKPOINTS]
         return trial
 
     def _paused(self, event: Paused, trial: Trial) -> Trial:

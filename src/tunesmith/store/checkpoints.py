@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from tunesmith.errors import StoreError
@@ -55,9 +56,9 @@ def checkpoint_path(folder: Path, name: str) -> Path | None:
     return path if name.endswith(f"-{digest}.ckpt") else None
 
 
-def drop_older(folder: Path, name: str) -> None:
-    """Remove the trial's other checkpoints, now that `name` is in the log."""
+def drop_older(folder: Path, name: str, needed: Collection[str] = ()) -> None:
+    """Remove the trial's other checkpoints, now that `name` is in the log, but for those still `needed`."""
     number = name.partition("-")[0]
     for other in folder.glob(f"{number}-*.ckpt"):
-        if other.name != name:
+        if other.name != name and other.name not in needed:
             other.unlink(missing_ok=True)
