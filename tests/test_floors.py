@@ -14,9 +14,11 @@ FLOORS = [
     ["record"],
     ["search", "schedule", "store", "execute", "analysis"],
     ["kernel"],
-    # floor 5 in four steps: defaults; what is refused, what is shown; the functions that use them; adapters
+    # floor 5 in five steps: defaults; what is refused, what is shown; studies; the functions that use them;
+    # adapters
     ["presets"],
     ["agreement", "terminal"],
+    ["opening"],
     ["api"],
     ["sklearn", "gradients", "integrations", "launch", "plots", "testing"],
     ["cli", "dashboard", "automl"],

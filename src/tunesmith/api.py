@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
 import time
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tunesmith import _check, presets
-from tunesmith.agreement import Same, refuse, told
-from tunesmith.errors import SettingError, StudyError
+from tunesmith import presets
+from tunesmith.agreement import told
+from tunesmith.errors import StudyError
 from tunesmith.kernel.callback import AnyCallback, Callback
-from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.finite import afterwards, beforehand
-from tunesmith.kernel.run import ENDLESS, check
+from tunesmith.kernel.run import check
 from tunesmith.kernel.stop import StopRule
 from tunesmith.kernel.study import Study
-from tunesmith.kernel.trial import TrialHandle
-from tunesmith.kernel.vectorized import check_arrays
 from tunesmith.kernel.view import why_none
+from tunesmith.opening import Objective, Storage, find, load, open_study
 from tunesmith.record.event import Claimed, Created, CreatedBatch, Event, Released, Resumed
-from tunesmith.record.fidelity import Fidelity, joined
-from tunesmith.record.problem import Problem, StudySpec, parse_objectives
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.parse import parse_space
-from tunesmith.space.space import Space
-from tunesmith.store._base import Store, StudyInfo
+from tunesmith.store._base import StudyInfo
 from tunesmith.terminal.progress import Glance, Progress
 from tunesmith.terminal.screen import is_terminal
-
-Objective = Callable[[TrialHandle], Any]
-Storage = str | os.PathLike[str] | Store | None
 
 
 def tune(
@@ -101,7 +92,7 @@ def tune(
         StudyAborted: when the first ten trials all fail alike.
     """
     check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout, vectorized)
-    study = _open(
+    study = open_study(
         space,
         direction=direction,
         objectives=objectives,
@@ -153,7 +144,7 @@ def create_study(
     `load_if_exists`: the study of this name when there is one, for a script that is run again. Raises
     StudyError when a study of this name exists, or with `load_if_exists` when it differs from what is asked.
     """
-    return _open(
+    return open_study(
         space,
         direction=direction,
         objectives=objectives,
@@ -177,7 +168,7 @@ def load_study(name: str, *, storage: Storage = None, space: Any = None) -> Stud
     takes objects from it. It must be the study's own.
     """
     store = presets.store(storage, new=False)
-    info = _find(store, name)
+    info = find(store, name)
     if info is None:
         known = ", ".join(repr(i.spec.name) for i in store.list()) or "none"
         raise StudyError(f"there is no study named {name!r} in {store}: it holds {known}")
@@ -189,7 +180,7 @@ def load_study(name: str, *, storage: Storage = None, space: Any = None) -> Stud
                 f"study {name!r} in {store} has another space than the one given: {told(mine.space)}"
             )
         info = replace(info, spec=replace(info.spec, problem=replace(mine, space=again)))
-    return _load(store, info)
+    return load(store, info)
 
 
 def list_studies(*, storage: Storage = None) -> list[StudyInfo]:
@@ -246,107 +237,6 @@ def _handed_over(events: Sequence[Event]) -> list[Event]:
             holders |= dict.fromkeys(range(event.number, event.number + event.size), event.worker or "")
         copied.append(event)
     return copied
-
-
-def _open(
-    space: Any,
-    *,
-    direction: str | None,
-    objectives: Mapping[str, str] | None,
-    searcher: str | Searcher[Any] | None,
-    scheduler: str | Scheduler[Any] | None,
-    objective: Objective | None,
-    fidelity: Fidelity | Sequence[Fidelity] | None,
-    constraints: Sequence[Any],
-    n_trials: int | None,
-    name: str | None,
-    storage: Storage,
-    seed: int | None,
-    resume: bool,
-    arrays: bool = False,
-    endless: bool = False,
-) -> Study:
-    """The study that these arguments describe: a new one, or the one of this name when it is the same."""
-    wanted = Problem(
-        objectives=parse_objectives(direction, objectives),
-        space=_space(space, constraints),
-        fidelity=joined(fidelity),
-        n_trials=None if n_trials is None else _check.integer("n_trials", n_trials, 1),
-    )
-    if name is None and storage is not None:
-        raise SettingError("a study in a store needs a name: give name=, by which it can be resumed")
-    store = presets.store("memory:" if name is None else storage)
-
-    def existing() -> Study | None:
-        info = None if name is None else _find(store, name)
-        if info is None:
-            return None
-        if not resume:
-            raise StudyError(
-                f"a study named {name!r} exists in {store}: say load_if_exists=True, or choose another name"
-            )
-        same = Same(info.spec.name, store, info.spec)
-        same.check(wanted, seed, searcher, scheduler, named=bool(direction or objectives))
-        if wanted.space is not None:  # it may hold Python objects, which no store keeps
-            info = replace(
-                info, spec=replace(info.spec, problem=replace(info.spec.problem, space=wanted.space))
-            )
-        return _load(store, info)
-
-    found = existing()
-    if found is not None:
-        return found
-    chosen = presets.searcher(searcher)
-    scheduling = presets.scheduler(scheduler, objective)
-    refuse(wanted, chosen, scheduling)
-    if endless and not (chosen.ends or scheduling.ends):
-        raise SettingError(ENDLESS)
-    if arrays:
-        check_arrays(wanted.space, scheduling.learns)
-    spec = StudySpec(
-        name=name or f"study-{uuid.uuid4().hex[:8]}",
-        problem=wanted,
-        seed=int.from_bytes(os.urandom(4), "big") if seed is None else _check.integer("seed", seed, 0),
-        searcher=presets.record(chosen),
-        scheduler=presets.record(scheduling),
-        created=time.time(),
-    )
-    chosen.init(wanted)
-    scheduling.init(wanted)  # both complain before the study exists
-    study: int | None = None
-    with contextlib.suppress(StudyError):  # another process was faster: then the study is there
-        study = store.create(spec)
-    if study is not None:
-        return Study(Cursor(store, study, spec, chosen, scheduling))
-    found = existing()
-    if found is None:
-        raise StudyError(f"study {spec.name!r} was made and deleted by others at the same moment: try again")
-    return found
-
-
-def _space(space: Any, constraints: Sequence[Any]) -> Space | None:
-    if space is None:
-        if constraints:
-            raise SettingError(
-                "constraints need a declared space: give space=, or check them in the objective"
-            )
-        return None
-    return parse_space(space, constraints)
-
-
-def _find(store: Store, name: str) -> StudyInfo | None:
-    if not isinstance(name, str) or not name:
-        raise SettingError(f"a study's name must be text, got {name!r}")
-    return next((info for info in store.list() if info.spec.name == name), None)
-
-
-def _load(store: Store, info: StudyInfo) -> Study:
-    spec = info.spec
-    return Study(
-        Cursor(
-            store, info.id, spec, presets.searcher_from(spec.searcher), presets.scheduler_from(spec.scheduler)
-        )
-    )
 
 
 def _listening(progress: bool | None, quiet: bool, callbacks: Sequence[AnyCallback]) -> list[Callback]:
