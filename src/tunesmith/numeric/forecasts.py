@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, stdtr
+from scipy.special import gammaln, ndtr, stdtr
 
 Floats = NDArray[np.float64]
 
@@ -44,12 +44,20 @@ class Forecast(NamedTuple):
     def mixture(cls, weights: Floats, centers: Floats, widths: Floats, freedom: Floats) -> Forecast:
         """A mixture of Student's distributions."""
         mean = np.einsum("bk,bkm->bm", weights, centers)
-        heavy = np.where(
-            freedom > 2.5, freedom / np.maximum(freedom - 2.0, 0.5), 5.0
-        )  # of few points: as if 2.5
+        heavy = 1.0 + 2.0 / np.maximum(freedom - 2.0, 0.5)  # nu / (nu - 2); below 2.5 as if 2.5
         spread = heavy[:, None, None] * widths**2 + (centers - mean[:, None]) ** 2
         sd = np.sqrt(np.einsum("bk,bkm->bm", weights, spread))
         return cls(mean, sd, weights, centers, widths, freedom)
+
+    def with_rows(self, rows: list[int], other: Forecast) -> Forecast:
+        """This forecast with those of `other` for the curves `rows`; the rest keep their mean and sd."""
+        count, parts = len(self.mean), other.weights.shape[1]
+        weights = np.full((count, parts), 1.0 / parts)
+        centers, widths = (np.repeat(z[:, None], parts, axis=1) for z in (self.mean, self.sd))
+        whole = Forecast(self.mean.copy(), self.sd.copy(), weights, centers, widths, self.freedom.copy())
+        for own, new in zip(whole, other, strict=True):
+            own[rows] = new
+        return whole
 
     def below(self, threshold: ArrayLike) -> Floats:
         """The probability that values are less than `threshold`, which broadcasts to (curves, steps)."""
@@ -59,6 +67,18 @@ class Forecast(NamedTuple):
         fine = np.isfinite(freedom)
         chance = np.where(fine, stdtr(np.where(fine, freedom, 1.0), z), ndtr(z))
         found: Floats = np.einsum("bk,bkm->bm", self.weights, chance)
+        return found
+
+    def densities(self, values: Floats) -> Floats:
+        """Of the parts at `values` (curves, steps), not weighted: shape (curves, parts, steps)."""
+        z = (values[:, None, :] - self.centers) / self.widths
+        n = self.freedom[:, None, None]
+        fine = np.isfinite(n)
+        n = np.where(fine, n, 1.0)
+        constant = gammaln(0.5 * n + 0.5) - gammaln(0.5 * n) - 0.5 * np.log(n * np.pi)
+        student = constant - 0.5 * (n + 1.0) * np.log1p(z**2 / n)
+        normal = -0.5 * (z**2 + np.log(2.0 * np.pi))
+        found: Floats = np.exp(np.where(fine, student, normal)) / self.widths
         return found
 
     def quantile(self, share: float) -> Floats:
