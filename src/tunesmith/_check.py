@@ -11,6 +11,12 @@ from tunesmith.errors import SettingError
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+)")
 
+_SIZES = {
+    "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
+}  # fmt: skip
+_SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([A-Z]*)")
+
 
 def integer(name: str, value: Any, low: int | None = None) -> int:
     """`value` as an int, at least `low`. Raises SettingError."""
@@ -47,3 +53,17 @@ def seconds(name: str, value: float | str) -> float:
     if result <= 0:
         raise SettingError(f"{name} must be longer than nothing, got {value!r}")
     return result
+
+
+def size(name: str, value: float | str) -> int:
+    """An amount of memory: bytes, or text such as '500MB', '2 GB', '1.5GiB'. Raises SettingError."""
+    if isinstance(value, str):
+        found = _SIZE.fullmatch(value.strip().upper())
+        if found is None or found[2] not in _SIZES:
+            raise SettingError(f"{name} must be bytes or text such as '500MB', '2GB', got {value!r}")
+        result = float(found[1]) * _SIZES[found[2]]
+    else:
+        result = number(name, value)
+    if result < 0:
+        raise SettingError(f"{name} must not be negative, got {value!r}")
+    return int(result)

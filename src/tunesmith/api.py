@@ -49,6 +49,7 @@ def tune(
     retries: int = 0,
     trial_timeout: float | str | None = None,
     vectorized: int | None = None,
+    pause_memory: float | str | None = None,
     callbacks: Sequence[AnyCallback] = (),
     name: str | None = None,
     storage: Storage = None,
@@ -79,6 +80,8 @@ def tune(
         vectorized: so many trials at a time are handed to `objective` in one call: it gets a dict of NumPy
             arrays, a column for each parameter, and returns as many values (for several objectives a dict of
             columns). For objectives that are themselves array arithmetic, and millions of trials.
+        pause_memory: bytes, or text such as "2GB", that paused generators may take, all workers together;
+            by default half of the machine's.
         callbacks: functions `(study, trial)`, or `ts.Callback` objects.
         name: makes the study durable, and resumes the one of this name.
         storage: where; a path or "sqlite:///…" (default with a name: sqlite:///tunesmith.db).
@@ -118,6 +121,7 @@ def tune(
         retries=retries,
         trial_timeout=trial_timeout,
         vectorized=vectorized,
+        pause_memory=pause_memory,
         callbacks=[*_listening(progress, quiet, callbacks), *callbacks],
     )
     return study

@@ -117,26 +117,39 @@ def test_kill_of_an_idle_one_costs_nothing(make):
     assert run_one(executor).state is TrialState.COMPLETE
 
 
-def test_of_too_many_parked_the_first_is_given_up(make):
-    executor = make(1, parked=2)
-    pids = []
+def test_one_process_keeps_many(make):
+    executor = make(1)
+    pids = set()
     for number in range(4):
         executor.submit(assignment(number, steps=2))
-        pids.append(pid_of(collect(executor, 1, pause)[-1]))
-    assert len(set(pids)) == 4
-    until(lambda: executor.wait(0.05, pause) or len(left_of(executor)) == 2)
-    for number, first in [(2, 2), (3, 2), (0, 1)]:
+        pids.add(pid_of(collect(executor, 1, pause)[-1]))
+    assert len(pids) == 1
+    for number in [2, 0, 3, 1]:
         executor.submit(assignment(number, attempt=1, steps=2))
-        assert collect(executor, 1)[0].step == first
-    until(lambda: executor.wait(0.05, pause) or len(left_of(executor)) == 1)  # no more than slots stay idle
+        assert collect(executor, 1)[0].step == 2
+    assert len(left_of(executor)) == 1
 
 
-def test_a_parked_trial_with_none_allowed(make):
-    executor = make(1, parked=0)
-    executor.submit(assignment(0, steps=2))
-    collect(executor, 1, pause)
-    executor.submit(assignment(0, attempt=1, steps=2))
-    assert collect(executor, 1)[0].step == 1
+def test_a_trial_that_went_on_elsewhere_is_dropped(make):
+    """Its keeper was at work: it ran again in another process, which keeps it from then on."""
+    executor = make(2)
+    executor.submit(assignment(0, steps=3))
+    first = pid_of(collect(executor, 1, pause)[-1])
+    executor.submit(assignment(1, steps=1, pause=1.0))
+    assert 0 in executor.away
+    executor.submit(assignment(0, attempt=1, steps=3))
+    seen = collect(executor, 1, pause)
+    assert [(m.number, m.step) for m in seen if m.kind is Kind.REPORT] == [(0, 1)]
+    second = pid_of(seen[-1])
+    assert second != first
+    assert 0 not in executor.away
+    assert len(collect(executor, 1)) == 2
+    executor.submit(assignment(2, steps=1))
+    assert collect(executor, 1)[-1].number == 2
+    executor.submit(assignment(0, attempt=2, steps=3))
+    seen = collect(executor, 1)
+    assert [m.step for m in seen if m.kind is Kind.REPORT] == [2, 3]
+    assert pid_of(seen[0]) == second
 
 
 def stubborn_family():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from tunesmith.record.assignment import Assignment, Decision, Message
 
@@ -25,11 +25,17 @@ class Executor(ABC):
     an END message too, with `died`: it costs that trial, never the study.
 
     Laws: every submitted assignment ends in exactly one END message; messages of one attempt arrive in the
-    order in which they were sent; after `close` nothing runs any more.
+    order in which they were sent; a paused trial that is resumed while it is not `away` goes on in memory;
+    after `close` nothing runs any more.
     """
 
     slots: int
     apart: bool = False  # whether trials run elsewhere, so that the driver's thread is free between messages
+
+    @property
+    def away(self) -> Container[int]:
+        """Paused trials kept where another one runs now: resumed elsewhere, they would run again."""
+        return ()
 
     @abstractmethod
     def submit(self, assignment: Assignment) -> None:

@@ -20,7 +20,7 @@ import cloudpickle
 
 from tunesmith.errors import ObjectiveError
 from tunesmith.execute import _tree
-from tunesmith.execute._wire import Frames, Tag, frame
+from tunesmith.execute._wire import Frames, Tag, frame, listed
 from tunesmith.record.assignment import Assignment
 from tunesmith.record.trial import TrialState
 
@@ -41,7 +41,8 @@ class Doom:
 class Child:
     """A worker process, its socket, and what it is at.
 
-    `assignment`: the trial under way. `parked`: the number of the paused trial that it keeps in memory.
+    `assignment`: the trial under way. `parked`: the paused trials that it keeps in memory;
+    `gone`: those of them that went on elsewhere, which it has yet to hear.
     `ready`: its objective is loaded. `deadline`: when its trial has run too long. `asked_at`: when it sent
     its last message. `doom`: it was told to end. `open`: its end of the socket is; `lost_at`: when it will
     be given up because that is not so.
@@ -49,7 +50,8 @@ class Child:
 
     def __init__(self, setup: bytes, mark: str, threads: int) -> None:
         self.assignment: Assignment | None = None
-        self.parked: int | None = None
+        self.parked: set[int] = set()
+        self.gone: set[int] = set()
         self.ready = False
         self.doom: Doom | None = None
         self.killed = False
@@ -82,7 +84,7 @@ class Child:
     @property
     def idle(self) -> bool:
         """Whether it can take new work."""
-        return self.assignment is None and self.parked is None and self.doom is None and self.open
+        return self.assignment is None and self.doom is None and self.open
 
     @property
     def sending(self) -> bool:
@@ -105,8 +107,10 @@ class Child:
                 raise ObjectiveError(
                     f"trial {assignment.number} has parameters that cannot be sent to a worker: {error}"
                 ) from error
+        if self.gone:
+            self.send(frame(Tag.DROP, listed(self.gone)))
+            self.gone.clear()
         self.assignment = assignment
-        self.parked = None
         self.send(frame(Tag.ASSIGN, body))
 
     def flush(self) -> None:
@@ -140,7 +144,7 @@ class Child:
     def terminate(self, state: TrialState, error: str | None, grace: float) -> None:
         """Ask it and its children to end, by SIGTERM; after `grace` they are killed."""
         self.doom = Doom(state, error, time.monotonic() + grace)
-        self.parked = None
+        self.parked.clear()
         _tree.signal_group(self.process.pid, signal.SIGTERM)
         # A stopped process acts on SIGTERM only when it may run again.
         _tree.signal_group(self.process.pid, signal.SIGCONT)
@@ -149,7 +153,7 @@ class Child:
     def quit(self, grace: float) -> None:
         """Let it end by itself; after `grace` it is killed."""
         self.doom = Doom(TrialState.WAITING, None, time.monotonic() + grace)
-        self.parked = None
+        self.parked.clear()
         self.send(frame(Tag.QUIT))
 
     def kill(self) -> None:

@@ -6,7 +6,7 @@ anything; the driver's own (the objective, assignments) are pickled, since only 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
@@ -33,7 +33,8 @@ class Tag(IntEnum):
     READY = 5  # worker: the factory is loaded
     BROKEN = 6  # the factory cannot be loaded: why, as text
     MESSAGE = 7
-    KEPT = 8  # an END whose objective stays alive in the worker's memory
+    KEPT = 8  # worker: which paused trials it keeps in memory, before the END after which that has changed
+    DROP = 9  # driver: paused trials that went on elsewhere
 
 
 def frame(tag: Tag, body: bytes = b"") -> bytes:
@@ -49,6 +50,16 @@ class Setup:
     path: tuple[str, ...]
     cwd: str
     argv: tuple[str, ...]
+
+
+def numbers(body: bytes) -> set[int]:
+    """The trials that a frame KEPT or DROP lists."""
+    return set(loads(body.decode()))
+
+
+def listed(trials: Iterable[int]) -> bytes:
+    """The body of such a frame."""
+    return dumps(sorted(trials)).encode()
 
 
 class Frames:

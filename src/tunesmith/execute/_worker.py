@@ -22,9 +22,19 @@ from types import FrameType
 
 from tunesmith.errors import TunesmithError
 from tunesmith.execute._base import Run, RunFactory
-from tunesmith.execute._wire import HEADER, LOST, SENT, Setup, Tag, encode, failed, frame
+from tunesmith.execute._wire import (
+    HEADER,
+    LOST,
+    SENT,
+    Setup,
+    Tag,
+    encode,
+    failed,
+    frame,
+    listed,
+    numbers,
+)  # fmt: skip
 from tunesmith.record.assignment import Assignment, Decision, Message
-from tunesmith.record.trial import TrialState
 
 _PR_SET_PDEATHSIG = 1
 
@@ -95,18 +105,25 @@ def main(descriptor: int, parent: int, tie: int) -> int:
     if run is None:
         return 1
     channel.send(Tag.READY)
+    kept: frozenset[int] = frozenset()
     while True:
         tag, body = channel.receive()
         if tag is Tag.QUIT:
             return 0
+        if tag is Tag.DROP:
+            getattr(run, "forget", set)(numbers(body))
+            continue
         # The objective of the trial before may have moved.
         with contextlib.suppress(OSError):
             os.chdir(setup.cwd)
         assignment: Assignment = pickle.loads(body)  # noqa: S301
-        tag, body = _attempt(run, assignment, channel)
+        body = _attempt(run, assignment, channel)
         if os.getpid() != owner:
             os._exit(0)  # a child that the objective forked, and that came back here
-        channel.send(tag, body)
+        before, kept = kept, frozenset(getattr(run, "parked", ()))
+        if kept != before:
+            channel.send(Tag.KEPT, listed(kept))
+        channel.send(Tag.MESSAGE, body)
 
 
 def _load(setup: Setup, channel: Channel) -> Run | None:
@@ -127,7 +144,7 @@ def _load(setup: Setup, channel: Channel) -> Run | None:
         return None
 
 
-def _attempt(run: Run, assignment: Assignment, channel: Channel) -> tuple[Tag, bytes]:
+def _attempt(run: Run, assignment: Assignment, channel: Channel) -> bytes:
     def send(message: Message) -> Decision:
         channel.send(Tag.MESSAGE, SENT.pack(time.monotonic()) + encode(message))
         tag, body = channel.receive()
@@ -144,13 +161,11 @@ def _attempt(run: Run, assignment: Assignment, channel: Channel) -> tuple[Tag, b
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the objective may have closed or replaced it
             stream.flush()
-    kept = end.state is TrialState.PAUSED and end.number in getattr(run, "parked", ())
     try:
-        tag, body = (Tag.KEPT if kept else Tag.MESSAGE), encode(end)
+        body = encode(end)
     except (TunesmithError, TypeError, ValueError, AttributeError) as error:
-        end = failed(assignment, f"the trial's result cannot be recorded: {error}")
-        tag, body = Tag.MESSAGE, encode(end)
-    return tag, SENT.pack(time.monotonic()) + body
+        body = encode(failed(assignment, f"the trial's result cannot be recorded: {error}"))
+    return SENT.pack(time.monotonic()) + body
 
 
 def _terminated(signum: int, _: FrameType | None) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 import weakref
 from collections import deque
+from collections.abc import Container
 
 from tunesmith import _check
 from tunesmith.errors import ObjectiveError, SettingError
@@ -15,7 +16,7 @@ from tunesmith.execute._child import Child
 from tunesmith.execute._crew import Crew
 from tunesmith.execute._pack import pack
 from tunesmith.execute._shield import Shield
-from tunesmith.execute._wire import LOST, SENT, Tag, decode, ended, failed, frame
+from tunesmith.execute._wire import LOST, SENT, Tag, decode, ended, failed, frame, numbers
 from tunesmith.record.assignment import Assignment, Kind, Message
 from tunesmith.record.trial import TrialState
 
@@ -37,7 +38,9 @@ class ProcessExecutor(Executor):
         slots: trials under way at once.
         trial_timeout: seconds that an attempt may run; None: for ever.
         grace: seconds between SIGTERM (raised in the objective as SystemExit) and SIGKILL.
-        parked: how many paused trials are kept alive in processes of their own; None: `slots`.
+
+    A process may keep paused trials in memory (`parked` of its `Run` lists them, `forget` lets some go), and
+    run others meanwhile; a trial that is resumed goes to the process that keeps it.
 
     Raises ObjectiveError at once when `factory` cannot be pickled, and from `wait` when none can load it.
     """
@@ -51,14 +54,12 @@ class ProcessExecutor(Executor):
         *,
         trial_timeout: float | None = None,
         grace: float = 5.0,
-        parked: int | None = None,
     ) -> None:
         if sys.platform == "win32":
             raise SettingError("worker processes need Linux or macOS: run with one worker here")
         self.slots = _check.integer("slots", slots, low=1)
         self._timeout = None if trial_timeout is None else _check.seconds("trial_timeout", trial_timeout)
         self._grace = _check.number("grace", grace)
-        self._most_parked = self.slots if parked is None else _check.integer("parked", parked, low=0)
         self._crew = Crew(pack(factory), self.slots)
         self._inbox: deque[tuple[Child, Message]] = deque()
         self._trouble: ObjectiveError | None = None
@@ -113,13 +114,27 @@ class ProcessExecutor(Executor):
         self._crew.disband(self._grace)
         self._inbox.clear()
 
+    @property
+    def away(self) -> Container[int]:
+        """Paused trials in the memory of processes that are at work now."""
+        children = [c for c in self._crew.children if c.assignment is not None and c.doom is None and c.open]
+        return frozenset[int]().union(*(child.parked for child in children))
+
     def _assign(self, assignment: Assignment) -> None:
-        children = [child for child in self._crew.children if not child.dead]
-        kept = [child for child in children if child.parked == assignment.number]
-        idle = [child for child in children if child.idle]
-        found = kept or idle
-        child = found[0] if found else self._crew.hire()
+        number = assignment.number
+        idle = [child for child in self._crew.children if child.idle and not child.dead]
+        kept = [child for child in idle if number in child.parked]
+        if kept:
+            child = kept[0]
+        elif idle:
+            child = min(idle, key=lambda one: len(one.parked))
+        else:
+            child = self._crew.hire()
         child.assign(assignment)
+        for other in self._crew.children:
+            if other is not child and number in other.parked:  # what is kept there is of no use any more
+                other.parked.discard(number)
+                other.gone.add(number)
         self._start_clock(child)
 
     def _start_clock(self, child: Child) -> None:
@@ -180,28 +195,19 @@ class ProcessExecutor(Executor):
                 f"a worker process could not load the objective: {body.decode(errors='replace')}; "
                 "what the objective uses must be importable in a new process, or defined in the main script"
             )
+        elif tag is Tag.KEPT:
+            child.parked = numbers(body) - child.gone if child.doom is None else set()
         else:
             message = decode(body[SENT.size :])
             (child.asked_at,) = SENT.unpack_from(body)
             if message.kind is not Kind.END:
                 self._inbox.append((child, message))
             elif child.doom is None:  # otherwise its end is already decided
-                self._ended(child, message, kept=tag is Tag.KEPT)
+                self._ended(child, message)
 
-    def _ended(self, child: Child, message: Message, *, kept: bool) -> None:
+    def _ended(self, child: Child, message: Message) -> None:
         self._inbox.append((child, message))
         child.assignment = child.deadline = None
-        if kept:
-            child.parked = message.number
-            # The list is in the order of parking from here on: the longest parked comes first.
-            self._crew.children.remove(child)
-            self._crew.children.append(child)
-            parked = [c for c in self._crew.children if c.parked is not None]
-            if len(parked) > self._most_parked:
-                parked[0].terminate(TrialState.WAITING, None, self._grace)
-            return
-        if sum(c.parked is None and c.doom is None for c in self._crew.children) > self.slots:
-            child.quit(self._grace)  # it was parked, and its place has been taken
 
     def _ring(self, now: float) -> None:
         """Act on the times that have come."""

@@ -7,12 +7,13 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tunesmith import _owner
 from tunesmith.errors import Conflict, LeaseLost
+from tunesmith.kernel import plan
 from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.ahead import Ahead
 from tunesmith.kernel.lease import keep_renewed
@@ -117,13 +118,18 @@ class Cursor:
             self._torn = True
             self._read()
 
-    def open_trials(self, count: int, limit: int | None) -> list[Assignment]:
-        """Put up to `count` trials into this process's hands; no new one past `limit` trials in all."""
+    def open_trials(
+        self, count: int, limit: int | None, may: Callable[[Opening], bool] = plan.anything
+    ) -> list[Assignment]:
+        """Put up to `count` trials into this process's hands; no new one past `limit` trials in all.
+
+        `may`: whether a trial may be opened now; one that may not is passed over.
+        """
         with self.lock:
             self._look_after_others()
             while True:
                 domains = self._read().domains
-                events = self._openings(count, limit)
+                events = self._openings(count, limit, may)
                 if not events:
                     return []
                 if self._claimed(events):
@@ -153,7 +159,9 @@ class Cursor:
                 if not events or self._claimed(events):
                     return events
 
-    def _openings(self, count: int, limit: int | None) -> list[Opening]:
+    def _openings(
+        self, count: int, limit: int | None, may: Callable[[Opening], bool] = plan.anything
+    ) -> list[Opening]:
         if self._flaw:
             flaw, self._flaw = self._flaw, ""
             warnings.warn(
@@ -164,8 +172,10 @@ class Cursor:
         prepared, self._prepared = self._prepared, None
         if prepared is not None and prepared[0] == (self.fold.ledger.position, count, limit):
             at = time.time()
-            return [event._replace(worker=self.worker, at=at) for event in prepared[1]]
-        return openings(self.fold, self.spec.seed, self.worker, time.time(), count, limit, self._ahead)
+            found = [event._replace(worker=self.worker, at=at) for event in prepared[1]]
+            if all(map(may, found)):
+                return found
+        return openings(self.fold, self.spec.seed, self.worker, time.time(), count, limit, self._ahead, may)
 
     def prepare(self, limit: int | None) -> None:
         """Make ready for the next proposal while there is nothing else to do.

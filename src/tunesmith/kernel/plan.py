@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from tunesmith._rng import Rng
@@ -19,6 +20,8 @@ from tunesmith.search._base import Ask, Proposal, Searcher
 
 Opening = Created | Claimed | Resumed
 """The events that put a trial into a worker's hands."""
+
+_MOST_PASSED = 64  # paused trials that cannot go on just now, before the worker stays free
 
 UNUSED = "tunesmith:unused"  # the attribute of a trial that lists what was enqueued in vain
 
@@ -177,20 +180,34 @@ def unused(ledger: Ledger, number: int, asked: Mapping[str, Any] | None) -> list
     return [name for name in fixed if name not in asked]
 
 
+def anything(_: Opening) -> bool:
+    """Whether a trial may be opened now, where nothing is to be said against any."""
+    return True
+
+
 def openings(
-    fold: Fold, seed: int, worker: str, at: float, count: int, limit: int | None, ahead: Ahead | None = None
+    fold: Fold,
+    seed: int,
+    worker: str,
+    at: float,
+    count: int,
+    limit: int | None,
+    ahead: Ahead | None = None,
+    may: Callable[[Opening], bool] = anything,
 ) -> list[Opening]:
     """Up to `count` trials to be put into a worker's hands now; no new one past `limit` trials in all.
 
-    Waiting trials come first, then what the scheduler plans. Each proposal knows of those before it.
+    Waiting trials come first, then what the scheduler plans. Each proposal knows of those before it. What
+    `may` not be opened now is passed over: the scheduler is asked what it would plan had that been resumed.
     """
     ledger = fold.ledger
     events: list[Opening] = []
     if ledger.waiting:
-        numbers = sorted(ledger.waiting)[:count]
-        events.extend(Claimed(n, ledger.trials[n].attempt + 1, worker, at) for n in numbers)
+        claims = (Claimed(n, ledger.trials[n].attempt + 1, worker, at) for n in sorted(ledger.waiting))
+        events.extend(islice(filter(may, claims), count))
         if len(events) == count:
             return events
+    passed = 0
     scheduler, schedule_state = fold.scheduler, fold.schedule_state
     view = outlook(fold, seed, ahead)
     while True:
@@ -199,17 +216,23 @@ def openings(
             if limit is not None and view.number >= limit:
                 return events
             created = propose(view, worker, at, plan)
-            if created is None:
+            if created is None or not may(created):
                 return events
-            events.append(created)
+            event: Opening = created
         elif isinstance(plan, Resume):
             attempt = ledger.trials[plan.number].attempt + 1
-            events.append(Resumed(plan.number, attempt, worker, plan.budget, at))
+            event = Resumed(plan.number, attempt, worker, plan.budget, at)
         else:
             return events
+        if isinstance(plan, Start) or may(event):
+            events.append(event)
+        elif passed == _MOST_PASSED:
+            return events
+        else:
+            passed += 1
         if len(events) == count:
             return events
-        trial = opened(events[-1], ledger.trials)
+        trial = opened(event, ledger.trials)
         if scheduler.learns:
             schedule_state = scheduler.tell(schedule_state, trial)
         if isinstance(plan, Start):

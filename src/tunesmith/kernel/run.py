@@ -14,11 +14,14 @@ from tunesmith.execute.serial import SerialExecutor
 from tunesmith.kernel.callback import AnyCallback, Callback, as_callback
 from tunesmith.kernel.loop import POLL, Loop
 from tunesmith.kernel.meanwhile import Meanwhile
+from tunesmith.kernel.parking import room
+from tunesmith.kernel.plan import Opening
 from tunesmith.kernel.stop import StopRule, Timeout
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.vectorized import BatchLoop, check_arrays
 from tunesmith.kernel.worker import WorkerFactory
 from tunesmith.record.assignment import CONTINUE, END, Assignment, Decision, Kind, Message
+from tunesmith.record.event import Resumed
 from tunesmith.record.trial import COMPLETE, FAILED, RUNNING, WAITING
 
 _GRACE = 5.0
@@ -38,16 +41,19 @@ def run(
     retries: int = 0,
     trial_timeout: float | str | None = None,
     vectorized: int | None = None,
+    pause_memory: float | str | None = None,
 ) -> None:
     """Run `objective` on trial after trial until the study holds `n_trials`, or a rule says stop.
 
     One worker without `trial_timeout` runs in this process; otherwise each worker is a process of its own.
     `vectorized`: so many trials in one call of an objective on arrays, in this process; see `ts.tune`.
-    `retries`: how often a trial is run again whose worker died, or that ran too long. Ctrl-C lets running
-    trials finish; a second one puts them back. Raises SettingError for wrong arguments, ObjectiveError for an
-    objective that breaks its contract or cannot be sent, StudyAborted when the first ten trials fail alike.
+    `pause_memory`: for paused generators, all workers together. `retries`: how often a trial is run again
+    whose worker died, or that ran too long. Ctrl-C lets running trials finish; a second one puts them back.
+    Raises SettingError for wrong arguments, ObjectiveError for an objective that breaks its contract or
+    cannot be sent, StudyAborted when the first ten trials fail alike.
     """
     check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout, vectorized)
+    memory = None if pause_memory is None else _check.size("pause_memory", pause_memory)
     recorded = study.cursor.read().n_trials
     limit = recorded if n_trials is None else n_trials
     if limit is None and timeout is None and stop is None and not study.cursor.ends:
@@ -62,7 +68,7 @@ def run(
             space = check_arrays(study.spec.problem.space, study.cursor.scheduler.learns)
             loop = BatchLoop(*common, objective=objective, size=vectorized, space=space)
         else:
-            factory = WorkerFactory(objective, study.cursor.context)
+            factory = WorkerFactory(objective, study.cursor.context, room(workers, memory))
             grace = getattr(objective, "ends_programs_in", None)
             executor = _executor(factory, workers, trial_timeout, grace)
             stack.callback(executor.close)
@@ -177,7 +183,7 @@ class TrialLoop(Loop):
         """Give every free slot a trial, unless the run is to end."""
         free = self.slots - len(self.busy)
         while free > 0 and not self._done():
-            opened = self.cursor.open_trials(1, self.limit)
+            opened = self.cursor.open_trials(1, self.limit, self._may)
             if not opened:
                 if self.reason is None and not self.busy:
                     self.reason = self._exhausted()
@@ -188,6 +194,10 @@ class TrialLoop(Loop):
                 for callback in self.on_opened:
                     callback.opened(self.study, assignment.trial)
             free -= len(opened)
+
+    def _may(self, event: Opening) -> bool:
+        """Whether a free worker may take this now; a paused trial kept elsewhere waits for its keeper."""
+        return type(event) is not Resumed or event.number not in self.executor.away
 
     def _answer(self, message: Message) -> Decision:
         """Take a message into the log, and tell who wants to know."""

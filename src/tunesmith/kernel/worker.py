@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
@@ -21,32 +21,29 @@ from tunesmith.kernel.attempt import (
     resume,
 )  # fmt: skip
 from tunesmith.kernel.measure import flaw, measured
+from tunesmith.kernel.parking import Parking
 from tunesmith.kernel.trial import Context, TrialEnded, TrialHandle
 from tunesmith.record.assignment import Assignment, Decision, Message
 from tunesmith.record.evaluation import checked_gradient, steep
 from tunesmith.record.trial import COMPLETE, FAILED, PAUSED, STOPPED
 
 Objective = Callable[[TrialHandle], Any]
-_Live = tuple[TrialHandle, Generator[Any, Any, Any]]
-_MANY = 16
 
 
 @dataclass(slots=True)
 class Worker:
     """Runs assignments of one study in one process, one at a time.
 
-    `parked` holds the generators of paused trials: resumed here, they go on in memory. Past `_MANY` the one
-    paused longest is dropped, and would run again from its checkpoint or its beginning, without reporting
-    any step twice.
+    `parked` holds the generators of paused trials: resumed here, they go on in memory.
     """
 
     objective: Objective
     context: Context
-    parked: dict[int, _Live] = field(default_factory=dict)
+    parked: Parking
 
     def __call__(self, assignment: Assignment, send: Send) -> Message:
         """Run the assignment to the end of its attempt. KeyboardInterrupt passes through."""
-        live = self.parked.pop(assignment.number, None) if self.parked else None
+        live = self.parked.take(assignment.number)
         if live is not None and assignment.trial.reports and reached(live[0]) != assignment.trial.step:
             live = None  # another worker has taken the trial further meanwhile
         if live is None:
@@ -72,6 +69,11 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever an objective raises fails its trial, and no more
             return ended(handle, FAILED, error=_told(error))
 
+    def forget(self, numbers: Iterable[int]) -> None:
+        """These paused trials go on elsewhere."""
+        for number in numbers:
+            self.parked.drop(number)
+
     def _drive(self, handle: TrialHandle, generator: Generator[Any, Any, Any]) -> Message:
         """Step a generator until it ends, or is halted; a paused one is kept."""
         last: Any = None
@@ -87,7 +89,7 @@ class Worker:
                 except TrialEnded:
                     keep = decision(handle) is Decision.PAUSE
                     if keep:
-                        self._park(handle, generator)
+                        self.parked.keep(handle.number, reached(handle), (handle, generator))
                     return self._halted(handle)
                 fidelity = self.context.fidelity
                 if fidelity is not None and reached(handle) >= fidelity.high:
@@ -95,12 +97,6 @@ class Worker:
         finally:
             if not keep:
                 generator.close()
-
-    def _park(self, handle: TrialHandle, generator: Generator[Any, Any, Any]) -> None:
-        self.parked[handle.number] = (handle, generator)
-        while len(self.parked) > _MANY:
-            _, dropped = self.parked.pop(next(iter(self.parked)))
-            dropped.close()
 
     def _halted(self, handle: TrialHandle) -> Message:
         return ended(handle, PAUSED if decision(handle) is Decision.PAUSE else STOPPED)
@@ -135,11 +131,12 @@ def _told(error: Exception, limit: int = 20_000) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFactory:
-    """Makes the worker of a process; what an executor sends there."""
+    """Makes the worker of a process; what an executor sends there. `memory`: bytes for paused trials."""
 
     objective: Objective
     context: Context
+    memory: int
 
     def __call__(self) -> Worker:
         """A worker with nothing parked."""
-        return Worker(self.objective, self.context)
+        return Worker(self.objective, self.context, Parking(self.memory))

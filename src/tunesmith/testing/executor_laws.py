@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import psutil
@@ -35,6 +35,11 @@ class Script:
 
     def __init__(self) -> None:
         self.parked: dict[int, int] = {}
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Keep these no more."""
+        for number in numbers:
+            self.parked.pop(number, None)
 
     def __call__(self, given: Assignment, send: Send) -> Message:
         """Run one assignment."""
@@ -84,14 +89,18 @@ def collect(
     return seen
 
 
-def run_all(executor: Executor, wanted: list[Assignment]) -> list[Message]:
+def run_all(
+    executor: Executor,
+    wanted: list[Assignment],
+    decide: Callable[[Message], Decision] = lambda _: Decision.CONTINUE,
+) -> list[Message]:
     """Keep all slots busy until everything has ended; the ENDs."""
     waiting, ends, busy = list(reversed(wanted)), [], 0
     while waiting or busy:
         while waiting and busy < executor.slots:
             executor.submit(waiting.pop())
             busy += 1
-        done = [m for m in collect(executor, 1) if m.kind is Kind.END]
+        done = [m for m in collect(executor, 1, decide) if m.kind is Kind.END]
         busy -= len(done)
         ends += done
     return ends
@@ -167,6 +176,38 @@ class ExecutorLaws(ABC):
         assert [m.step for m in seen if m.kind is Kind.REPORT] == [3, 4]
         assert paused.values is not None
         assert all(m.values is not None and m.values[1] == paused.values[1] for m in seen)
+
+    def test_many_paused_trials_go_on_in_memory(self) -> None:
+        """Each where it was, in whatever order, unless it is away: kept where another trial runs now."""
+        executor = self.make(Script, 2)
+        asked, seen, begun = list(range(12)), list[Message](), 0
+
+        def busy() -> int:
+            return begun - sum(m.kind is Kind.END for m in seen)
+
+        def decide(message: Message) -> Decision:
+            return Decision.PAUSE if message.step == 2 and message.attempt == 0 else Decision.CONTINUE
+
+        try:
+            ends = run_all(executor, [assignment(n, steps=4) for n in asked], decide)
+            assert {m.state for m in ends} == {TrialState.PAUSED}
+            assert not any(number in executor.away for number in asked)
+            homes = {m.number: m.values[1] for m in ends if m.values is not None}
+            while asked:
+                free = [number for number in asked if number not in executor.away]
+                for number in free:  # the one before may have gone to the process that keeps it
+                    if number not in executor.away and busy() < executor.slots:
+                        asked.remove(number)
+                        executor.submit(assignment(number, attempt=1, steps=4))
+                        begun += 1
+                assert busy() > 0, "nothing runs, and paused trials are away"
+                seen += collect(executor, 1)
+            seen += collect(executor, busy())
+        finally:
+            executor.close()
+        reports = [m for m in seen if m.kind is Kind.REPORT]
+        assert sorted((m.number, m.step) for m in reports) == [(n, s) for n in range(12) for s in (3, 4)]
+        assert all(m.values is not None and m.values[1] == homes[m.number] for m in reports)
 
     def test_wait_with_nothing_under_way(self) -> None:
         """With a timeout it sleeps that long; without, it returns."""

@@ -1,0 +1,79 @@
+"""Paused generators, kept in memory for as long as there is room."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
+from typing import Any
+
+from tunesmith.execute._memory import give_back, machine, resident
+from tunesmith.kernel.trial import TrialHandle
+
+Live = tuple[TrialHandle, Generator[Any, Any, Any]]
+_PERIOD = 0.05  # seconds: measuring takes longer than the shortest trials
+_SHARE = 0.5  # of the machine's memory, for all workers together
+
+
+def room(workers: int, given: int | None = None) -> int:
+    """The bytes that each of so many workers may use for paused trials; `given`: for all of them."""
+    return int((_SHARE * machine() if given is None else given) / workers)
+
+
+class Parking:
+    """The live generators of paused trials, by number, up to a limit of memory.
+
+    What they take is the resident memory of the process beyond what it had when none was kept. Above `limit`
+    the one that has got least far is closed, among these the one kept longest: it would run again from its
+    checkpoint or its beginning. What is left when all are closed counts as the process's own from then on.
+    """
+
+    def __init__(self, limit: int, measure: Callable[[], int] = resident) -> None:
+        self._limit = limit
+        self._measure = measure
+        self._kept: dict[int, tuple[float, Live]] = {}
+        self._own = 0
+        self._next = 0.0  # when to measure what is the process's own again
+        self._settle()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._kept)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._kept
+
+    def take(self, number: int) -> Live | None:
+        """The trial, to go on with; None when it is not here."""
+        _, live = self._kept.pop(number, (0.0, None))
+        if live is None and not self._kept and time.monotonic() >= self._next:
+            self._settle()
+        return live
+
+    def keep(self, number: int, step: float, live: Live) -> None:
+        """Keep a trial that was paused at `step`; close others, or even this one, to stay in the limit."""
+        self._kept[number] = (step, live)
+        del live
+        while self._kept and self._full():
+            give_back()
+            if self._full():
+                self.drop(min(self._kept, key=lambda kept: self._kept[kept][0]))
+        if not self._kept:
+            self._settle()
+
+    def drop(self, number: int) -> None:
+        """Close a trial that is not needed any more, if it is here."""
+        _, live = self._kept.pop(number, (0.0, None))
+        if live is not None:
+            with suppress(Exception):  # its own doing, in its `finally`: no other trial's fault
+                live[1].close()
+
+    def _full(self) -> bool:
+        return self._measure() - self._own > self._limit
+
+    def _settle(self) -> None:
+        """What lies in memory while nothing is kept is the process's own: modules, shared data."""
+        self._own = self._measure()
+        self._next = time.monotonic() + _PERIOD
