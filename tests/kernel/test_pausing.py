@@ -119,7 +119,7 @@ def test_a_killed_worker_costs_starts_and_no_trial(tmp_path):
     assert len(begun) == 3
     again = Counter(number for found in begun.values() for number, _ in found)
     assert set(again) == set(range(60))
-    assert 1 < sum(count - 1 for count in again.values()) < 30
+    assert 1 <= sum(count - 1 for count in again.values()) < 30
     assert study.replay().identical
 
 
