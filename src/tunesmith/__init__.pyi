@@ -47,7 +47,15 @@ from tunesmith.record.trial import Trial as Trial
 from tunesmith.record.trial import TrialState as TrialState
 from tunesmith.schedule._base import Scheduler as Scheduler
 from tunesmith.schedule.asha import ASHA as ASHA
+from tunesmith.schedule.combine import CombinedScheduler as CombinedScheduler
+from tunesmith.schedule.halving import Halving as Halving
+from tunesmith.schedule.hyperband import Hyperband as Hyperband
+from tunesmith.schedule.median import Median as Median
 from tunesmith.schedule.none import NoScheduler as NoScheduler
+from tunesmith.schedule.patience import Patience as Patience
+from tunesmith.schedule.percentile import Percentile as Percentile
+from tunesmith.schedule.threshold import Threshold as Threshold
+from tunesmith.schedule.wilcoxon import Wilcoxon as Wilcoxon
 from tunesmith.search._base import Ask as Ask
 from tunesmith.search._base import Handles as Handles
 from tunesmith.search._base import HistorySearcher as HistorySearcher

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +53,10 @@ class Same:
         wanted: Problem,
         seed: int | None,
         searcher: str | Searcher[Any] | None,
-        scheduler: str | Scheduler[Any] | None,
+        scheduler: str | Scheduler[Any] | Sequence[str | Scheduler[Any]] | None,
         *,
         named: bool,
+        objective: Any = None,
     ) -> None:
         """Raise StudyError at the first difference. What was left out is taken from the record."""
         mine = self.spec.problem
@@ -70,7 +71,7 @@ class Same:
         if searcher is not None:
             self._method("searcher", searcher, self.spec.searcher, presets.record(presets.searcher(searcher)))
         if scheduler is not None:
-            given = presets.record(presets.scheduler(scheduler))
+            given = presets.record(presets.scheduler(scheduler, objective, mine.fidelity))
             self._method("scheduler", scheduler, self.spec.scheduler, given)
 
     def _method(self, what: str, asked: Any, mine: Mapping[str, Any], given: Mapping[str, Any]) -> None:

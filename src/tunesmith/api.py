@@ -42,7 +42,7 @@ def tune(
     stop: StopRule | None = None,
     searcher: str | Searcher[Any] | None = None,
     replicates: int | str | None = None,
-    scheduler: str | Scheduler[Any] | None = None,
+    scheduler: str | Scheduler[Any] | Sequence[str | Scheduler[Any]] | None = None,
     fidelity: Fidelity | Sequence[Fidelity] | None = None,
     constraints: Sequence[Any] = (),
     workers: int = 1,
@@ -71,7 +71,8 @@ def tune(
         searcher: "tpe" (the default), "random", "qmc", "grid", "manual", or an object.
         replicates: for noisy objectives: "auto" tries promising configurations again where that tells more
             than a new one, a number until the best one was tried so often; see `study.recommend()`.
-        scheduler: "none" (the default), "asha", or an object.
+        scheduler: "none" (the default), "asha", "median", …, an object, or a list of them: a trial goes on
+            while all of them let it.
         fidelity: the budget axis, such as `ts.Fidelity("epoch", 1, 81)`; a list for several at once.
         constraints: between parameters, such as "min_leaf < min_split".
         workers: how many trials run at once; each worker is a process of its own when there are several.
@@ -134,7 +135,7 @@ def create_study(
     objectives: Mapping[str, str] | None = None,
     searcher: str | Searcher[Any] | None = None,
     replicates: int | str | None = None,
-    scheduler: str | Scheduler[Any] | None = None,
+    scheduler: str | Scheduler[Any] | Sequence[str | Scheduler[Any]] | None = None,
     fidelity: Fidelity | Sequence[Fidelity] | None = None,
     constraints: Sequence[Any] = (),
     n_trials: int | None = None,

@@ -36,7 +36,7 @@ def open_study(
     direction: str | None,
     objectives: Mapping[str, str] | None,
     searcher: str | Searcher[Any] | None,
-    scheduler: str | Scheduler[Any] | None,
+    scheduler: str | Scheduler[Any] | Sequence[str | Scheduler[Any]] | None,
     objective: Objective | None,
     fidelity: Fidelity | Sequence[Fidelity] | None,
     constraints: Sequence[Any],
@@ -68,7 +68,8 @@ def open_study(
                 f"a study named {name!r} exists in {store}: say load_if_exists=True, or choose another name"
             )
         same = Same(info.spec.name, store, info.spec)
-        same.check(wanted, seed, searcher, scheduler, named=bool(direction or objectives))
+        named = bool(direction or objectives)
+        same.check(wanted, seed, searcher, scheduler, named=named, objective=objective)
         if wanted.space is not None:  # it may hold Python objects, which no store keeps
             info = replace(
                 info, spec=replace(info.spec, problem=replace(info.spec.problem, space=wanted.space))
@@ -79,7 +80,7 @@ def open_study(
     if found is not None:
         return found
     chosen = presets.searcher(searcher)
-    scheduling = presets.scheduler(scheduler, objective)
+    scheduling = presets.scheduler(scheduler, objective, wanted.fidelity)
     refuse(wanted, chosen, scheduling)
     if endless and not (chosen.ends or scheduling.ends):
         raise SettingError(ENDLESS)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple, TypeVar
 
 from tunesmith.errors import SettingError, StudyError
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Rule, Searcher
 from tunesmith.store._base import Store
@@ -39,14 +40,23 @@ SEARCHERS: Mapping[str, str] = {
 }
 SCHEDULERS: Mapping[str, str] = {
     "none": "tunesmith.schedule.none:NoScheduler",
+    "median": "tunesmith.schedule.median:Median",
+    "percentile": "tunesmith.schedule.percentile:Percentile",
+    "patience": "tunesmith.schedule.patience:Patience",
+    "threshold": "tunesmith.schedule.threshold:Threshold",
+    "wilcoxon": "tunesmith.schedule.wilcoxon:Wilcoxon",
+    "halving": "tunesmith.schedule.halving:Halving",
     "asha": "tunesmith.schedule.asha:ASHA",
+    "hyperband": "tunesmith.schedule.hyperband:Hyperband",
 }
 COMBINED: Mapping[str, str] = {  # made of others: names for records, not to be asked for by name alone
     "chain": "tunesmith.search.combine:ChainSearcher",
     "fixed": "tunesmith.search.combine:FixedSearcher",
     "bandit": "tunesmith.search.bandit:BanditSearcher",
     "replicating": "tunesmith.search.replicate:ReplicatingSearcher",
+    "combined": "tunesmith.schedule.combine:CombinedScheduler",
 }
+PROMOTING = ("asha", "hyperband")  # with a form that pauses, which suits objectives that can
 AUTO_PARTS = ("gp", "tpe", "cmaes", "nsga2", "nsga3")
 AUTO: tuple[Rule, ...] = (
     (
@@ -101,42 +111,65 @@ def searcher(given: str | Searcher[Any] | None) -> Searcher[Any]:
     return found
 
 
-def scheduler(given: str | Scheduler[Any] | None, objective: Any = None) -> Scheduler[Any]:
-    """The scheduler of this name, or the object itself; 'asha' promotes when the objective yields.
+def scheduler(
+    given: str | Scheduler[Any] | Sequence[str | Scheduler[Any]] | None,
+    objective: Any = None,
+    fidelity: Fidelity | None = None,
+) -> Scheduler[Any]:
+    """The scheduler of this name, or the object itself; of several of them the one they make together.
 
-    A generator pauses for nothing, so it gets the published, promoting form; any other objective would
-    have to start again, so it gets the stopping form.
+    'asha' and 'hyperband' promote where an objective pauses for nothing: it yields, or budgets are no numbers
+    of steps, so that it is called with each of them. Any other would have to start again, and gets the
+    stopping form. Raises SettingError.
     """
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        return together(given, objective, fidelity)
     settings: dict[str, Any] = {}
-    if given == "asha" and inspect.isgeneratorfunction(objective):
+    called = fidelity is not None and not fidelity.whole
+    if given in PROMOTING and (called or inspect.isgeneratorfunction(objective)):
         settings["promotion"] = True
     found: Scheduler[Any] = _resolve(_SCHEDULE, DEFAULT_SCHEDULER if given is None else given, settings)
     return found
 
 
+def together(
+    given: Sequence[str | Scheduler[Any]], objective: Any = None, fidelity: Fidelity | None = None
+) -> Scheduler[Any]:
+    """The scheduler that several make together; one alone is itself. Raises SettingError."""
+    parts = tuple(scheduler(part, objective, fidelity) for part in given)
+    if not parts:
+        raise SettingError('the list of schedulers is empty: name them, such as ["asha", "patience"]')
+    if len(parts) == 1:
+        return parts[0]
+    from tunesmith.schedule.combine import CombinedScheduler
+
+    return CombinedScheduler(parts)
+
+
 def searcher_from(record: Mapping[str, Any]) -> Searcher[Any]:
     """The searcher of a study's record."""
     path = COMBINED.get(record["name"], record["name"])
-    settings = {key: _revived(value) for key, value in record["settings"].items()}
+    settings = {key: _revived(value, searcher_from) for key, value in record["settings"].items()}
     found: Searcher[Any] = _resolve(_SEARCH, path, settings)
     return found
 
 
 def combine(
-    *searchers: str | Searcher[Any],
+    *methods: Any,
     then: str | Searcher[Any] | None = None,
     after: int | None = None,
     fixed: Mapping[str, Any] | None = None,
     floor: float | Sequence[float] | None = None,
-) -> Searcher[Any]:
-    """A searcher made of others, which are named or given as objects; what comes out can be combined again.
+) -> Any:
+    """A searcher made of others, or a scheduler made of others; what comes out can be combined again.
 
     Choose it to compose a method of your own: `combine("qmc", then="tpe", after=20)` warms up,
     `combine("tpe", "local")` shares the trials by what pays (a bandit), and with `fixed` some parameters are
-    held and the rest is searched. Each part learns from all trials.
+    held and the rest is searched. Each part learns from all trials. With schedulers,
+    `combine("asha", ts.Threshold(high=10.0))`, a trial goes on only while all of them let it.
 
     Args:
-        searchers: one, or several side by side.
+        methods: searchers, one or several side by side, by name or as objects; or schedulers.
         then: what takes over; from trial `after` on, or when the first has nothing left.
         after: the number of trials in the study at which `then` takes over.
         fixed: values by parameter, such as {"optimizer": "adam"}.
@@ -145,8 +178,21 @@ def combine(
     Raises:
         SettingError: for arguments that do not go together.
     """
-    parts = tuple(searcher(part) for part in searchers)
-    if not parts or any(part is None for part in searchers):
+    ours, others = [_schedules(one) for one in methods], (then, after, fixed, floor)
+    if any(ours):
+        wrong = [one for one, schedules in zip(methods, ours, strict=True) if not schedules]
+        if wrong:
+            raise SettingError(
+                f"combine takes searchers or schedulers, and got {wrong[0]!r} among schedulers: "
+                "give searcher= and scheduler= one each"
+            )
+        if any(other is not None for other in others):
+            raise SettingError(
+                "then, after, fixed and floor are for searchers: leave them out for schedulers"
+            )
+        return together(methods)
+    parts = tuple(searcher(part) for part in methods)
+    if not parts or any(part is None for part in methods):
         raise SettingError(
             "combine takes at least one searcher, such as ts.combine('qmc', then='tpe', after=20)"
         )
@@ -155,6 +201,12 @@ def combine(
     if after is not None and then is None:
         raise SettingError(f"after={after!r} says when another searcher takes over: give then=")
     return _combined(parts, None if then is None else searcher(then), after, fixed, floor)
+
+
+def _schedules(given: Any) -> bool:
+    """Whether this is a scheduler, or the name of one and of no searcher."""
+    named = isinstance(given, str) and given in SCHEDULERS and given not in SEARCHERS
+    return named or isinstance(given, Scheduler)
 
 
 def replicated(given: str | Searcher[Any] | None, replicates: int | str | None) -> str | Searcher[Any] | None:
@@ -192,7 +244,9 @@ def _combined(
 
 def scheduler_from(record: Mapping[str, Any]) -> Scheduler[Any]:
     """The scheduler of a study's record."""
-    found: Scheduler[Any] = _resolve(_SCHEDULE, record["name"], record["settings"])
+    path = COMBINED.get(record["name"], record["name"])
+    settings = {key: _revived(value, scheduler_from) for key, value in record["settings"].items()}
+    found: Scheduler[Any] = _resolve(_SCHEDULE, path, settings)
     return found
 
 
@@ -234,20 +288,20 @@ def record(method: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A setting as JSON; a searcher inside another as its own record, tuples as lists."""
-    if isinstance(value, Searcher):
+    """A setting as JSON; a method inside another as its own record, tuples as lists."""
+    if isinstance(value, (Searcher, Scheduler)):
         return record(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value.value if isinstance(value, Enum) else value
 
 
-def _revived(value: Any) -> Any:
+def _revived(value: Any, method: Callable[[Mapping[str, Any]], Any]) -> Any:
     """What `_plain` was given, but for enumerations."""
     if isinstance(value, list):
-        return tuple(_revived(item) for item in value)
+        return tuple(_revived(item, method) for item in value)
     if isinstance(value, Mapping) and value.keys() == {"name", "settings"}:
-        return searcher_from(value)
+        return method(value)
     return value
 
 
@@ -257,8 +311,8 @@ def _resolve(room: _Room, given: Any, settings: Mapping[str, Any]) -> Any:
     if not isinstance(given, str):
         raise SettingError(f"{room.noun} must be a name or a {room.base.__name__}, got {given!r}")
     path = room.names.get(given) or (given if ":" in given else None)
-    if path is None and given in COMBINED and room is _SEARCH:
-        raise SettingError(f"searcher {given!r} is made of others: make it with ts.combine(…) or replicates=")
+    if path is None and given in COMBINED:
+        raise SettingError(f"{room.noun} {given!r} is made of others: make it with ts.combine(…)")
     if path is None:
         third = {point.name: point.value for point in entry_points(group=room.group)}
         path = third.get(given)

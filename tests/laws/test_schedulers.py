@@ -8,7 +8,15 @@ from tunesmith.record.assignment import Decision, Start
 from tunesmith.record.event import Created, Paused, Reported, Resumed
 from tunesmith.record.fidelity import Fidelity
 from tunesmith.schedule.asha import ASHA
+from tunesmith.schedule.combine import CombinedScheduler
+from tunesmith.schedule.halving import Halving
+from tunesmith.schedule.hyperband import Hyperband
+from tunesmith.schedule.median import Median
 from tunesmith.schedule.none import NoScheduler
+from tunesmith.schedule.patience import Patience
+from tunesmith.schedule.percentile import Percentile
+from tunesmith.schedule.threshold import Threshold
+from tunesmith.schedule.wilcoxon import Wilcoxon
 from tunesmith.search.random import RandomSearcher
 from tunesmith.testing.scheduler_laws import SchedulerLaws
 from tunesmith.testing.simulate import ALL_FAULTS, NO_FAULTS, simulate
@@ -29,6 +37,50 @@ class TestStoppingASHA(SchedulerLaws):
 
 class TestPromotingASHA(SchedulerLaws):
     scheduler = ASHA(promotion=True)
+
+
+class TestMedian(SchedulerLaws):
+    scheduler = Median(n_startup=2)
+
+
+class TestPercentile(SchedulerLaws):
+    scheduler = Percentile(percentile=40, n_startup=3, warmup=1, interval=2)
+
+
+class TestPatience(SchedulerLaws):
+    scheduler = Patience(patience=2, min_delta=0.05)
+
+
+class TestThreshold(SchedulerLaws):
+    scheduler = Threshold(high=2.0)
+
+
+class TestWilcoxon(SchedulerLaws):
+    scheduler = Wilcoxon
+
+
+class TestHalving(SchedulerLaws):
+    scheduler = Halving
+
+
+class TestSmallHalving(SchedulerLaws):
+    scheduler = Halving(n=5, eta=2)
+
+
+class TestPromotingHyperband(SchedulerLaws):
+    scheduler = Hyperband(promotion=True)
+
+
+class TestStoppingHyperband(SchedulerLaws):
+    scheduler = Hyperband
+
+
+class TestFreshHyperband(SchedulerLaws):
+    scheduler = Hyperband(promotion=True, fresh=True, low=9)
+
+
+class TestCombined(SchedulerLaws):
+    scheduler = CombinedScheduler((Threshold(high=2.0), ASHA(promotion=True), Patience(3)))
 
 
 class TestOddRungs(SchedulerLaws):

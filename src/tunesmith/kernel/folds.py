@@ -7,15 +7,14 @@ arXiv 2405.03389, race folds so).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
 from tunesmith.errors import ObjectiveError
+from tunesmith.record.folds import Means
 
 T = TypeVar("T")
-Means = Mapping[float, tuple[float, ...]]
-"""Running means by step."""
 
 
 def running_mean(values: tuple[float, ...], step: float, fold_steps: int, means: Means) -> tuple[float, ...]:
@@ -33,18 +32,6 @@ def running_mean(values: tuple[float, ...], step: float, fold_steps: int, means:
             "before, was not reported: report each fold to its end"
         )
     return tuple((done * mean + value) / (done + 1) for mean, value in zip(before, values, strict=True))
-
-
-def own_value(step: float, fold_steps: int, means: Means) -> tuple[float, ...] | None:
-    """What was measured in the fold of `step` alone, from the running means; None when it is not known."""
-    done = int(step - 1) // fold_steps
-    mean = means.get(step)
-    before = means.get(done * fold_steps) if done else ()
-    if mean is None or before is None:
-        return None
-    if not done:
-        return mean
-    return tuple((done + 1) * now - done * then for now, then in zip(mean, before, strict=True))
 
 
 def from_fold(splits: Iterable[T], done: int) -> Iterator[tuple[int, T]]:

@@ -185,3 +185,28 @@ def finite(losses: Floats) -> Floats:
     low = np.where(inside, losses, np.inf).min(axis=0, initial=np.inf)
     some = inside.any(axis=0)
     return np.clip(losses, np.where(some, low, 0.0), np.where(some, high, 0.0))
+
+
+def beaten(losses: Floats, others: Floats) -> Bools:
+    """Shape (n,): whether any row of `others` (m, objectives) dominates the row. O(n m objectives)."""
+    mine, theirs = losses[:, None, :], others[None, :, :]
+    dominated = np.logical_and.reduce(theirs <= mine, axis=2) & np.logical_or.reduce(theirs < mine, axis=2)
+    found: Bools = np.logical_or.reduce(dominated, axis=1)
+    return found
+
+
+def epsilon_net(losses: Floats, count: int) -> Indices:
+    """Indices of `count` rows that cover all: the first row, then again and again the one farthest from those
+    chosen, of losses over their ranges (Schmucker et al. 2021, arXiv:2106.12639, algorithm 2).
+    O(count n objectives)."""
+    scaled = finite(losses)
+    low, high = scaled.min(axis=0), scaled.max(axis=0)
+    scaled = (scaled - low) / np.where(high > low, high - low, 1.0)
+    found = [0]
+    away = np.square(scaled - scaled[0]).sum(axis=1)
+    away[0] = -1.0
+    while len(found) < min(count, len(losses)):
+        found.append(int(np.argmax(away)))
+        away = np.minimum(away, np.square(scaled - scaled[found[-1]]).sum(axis=1))
+        away[found] = -1.0
+    return np.array(found, dtype=np.intp)

@@ -120,3 +120,17 @@ def rung_budgets(low: float, high: float, eta: int) -> list[float]:
         budgets.append(budget)
         budget *= eta
     return [*budgets, high]
+
+
+def bracket_budgets(low: float, high: float, eta: int) -> list[float]:
+    """high, high / eta, high / eta^2, … as far as they are not below `low`, rising.
+
+    Whole numbers stay whole: the nearest ones.
+    """
+    whole = isinstance(low, int) and isinstance(high, int)
+    budgets = [high]
+    power = eta
+    while high / power >= low * (1.0 - _SLACK):
+        budgets.append(max(low, round(high / power)) if whole else high / power)
+        power *= eta
+    return budgets[::-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from tunesmith.record.assignment import Decision, Plan
 from tunesmith.record.problem import Problem
@@ -26,10 +26,11 @@ class Scheduler(ABC, Generic[S]):
     resumed, released, finished; `trial.state` and `trial.reports` say which.
     """
 
-    pauses: ClassVar[bool] = False  # whether `decide` may answer PAUSE
-    learns: ClassVar[bool] = True  # False: it always plans the same Start, and `tell` is never called
-    ends: ClassVar[bool] = False  # whether there may be nothing left to plan
-    objectives: ClassVar[int | None] = 1  # how many objectives at most; None: any number
+    # Said by the class; by the instance where settings decide, or where a scheduler is made of others.
+    pauses: bool = False  # whether `decide` may answer PAUSE
+    learns: bool = True  # False: it always plans the same Start, and `tell` is never called
+    ends: bool = False  # whether there may be nothing left to plan
+    objectives: int | None = 1  # how many objectives at most; None: any number
 
     @abstractmethod
     def init(self, problem: Problem) -> S:
