@@ -55,6 +55,7 @@ NAMES = [
     "NoScheduler",
     "NoTrial",
     "ObjectiveError",
+    "PBT",
     "PSOSearcher",
     "Patience",
     "Percentile",

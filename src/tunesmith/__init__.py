@@ -59,6 +59,7 @@ _HOME = {
     "NoScheduler": "schedule.none",
     "NoTrial": "errors",
     "ObjectiveError": "errors",
+    "PBT": "schedule.pbt",
     "PSOSearcher": "search.pso",
     "Patience": "schedule.patience",
     "Percentile": "schedule.percentile",

@@ -53,6 +53,7 @@ from tunesmith.schedule.hyperband import Hyperband as Hyperband
 from tunesmith.schedule.median import Median as Median
 from tunesmith.schedule.none import NoScheduler as NoScheduler
 from tunesmith.schedule.patience import Patience as Patience
+from tunesmith.schedule.pbt import PBT as PBT
 from tunesmith.schedule.percentile import Percentile as Percentile
 from tunesmith.schedule.threshold import Threshold as Threshold
 from tunesmith.schedule.wilcoxon import Wilcoxon as Wilcoxon

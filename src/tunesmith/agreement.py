@@ -29,6 +29,11 @@ def refuse(problem: Problem, searcher: Searcher[Any], scheduler: Scheduler[Any])
     most = scheduler.objectives
     if most is not None and len(problem.objectives) > most:
         raise SettingError(f"the scheduler takes {most} objective, got {len(problem.objectives)}")
+    if scheduler.clones and not able.parents:
+        raise SettingError(
+            f"searcher {name!r} takes no notice of the trial whose checkpoint is continued: leave searcher= "
+            "out for the one that goes with this scheduler, or give 'explore'"
+        )
     space = problem.space
     if space is None:
         return

@@ -79,8 +79,8 @@ def open_study(
     found = existing()
     if found is not None:
         return found
-    chosen = presets.searcher(searcher)
     scheduling = presets.scheduler(scheduler, objective, wanted.fidelity)
+    chosen = presets.searcher(presets.partner(scheduling) if searcher is None else searcher)
     refuse(wanted, chosen, scheduling)
     if endless and not (chosen.ends or scheduling.ends):
         raise SettingError(ENDLESS)

@@ -48,6 +48,7 @@ SCHEDULERS: Mapping[str, str] = {
     "halving": "tunesmith.schedule.halving:Halving",
     "asha": "tunesmith.schedule.asha:ASHA",
     "hyperband": "tunesmith.schedule.hyperband:Hyperband",
+    "pbt": "tunesmith.schedule.pbt:PBT",
 }
 COMBINED: Mapping[str, str] = {  # made of others: names for records, not to be asked for by name alone
     "chain": "tunesmith.search.combine:ChainSearcher",
@@ -86,6 +87,8 @@ AUTO: tuple[Rule, ...] = (
 DEFAULT_SEARCHER = "auto"
 DEFAULT_SCHEDULER = "none"
 DEFAULT_STORAGE = "sqlite:///tunesmith.db"
+
+_EXPLORING = {"near": 0.0}  # what trains a population perturbs parents, and nothing else
 
 T = TypeVar("T")
 
@@ -144,6 +147,18 @@ def together(
     from tunesmith.schedule.combine import CombinedScheduler
 
     return CombinedScheduler(parts)
+
+
+def partner(scheduler: Scheduler[Any]) -> Searcher[Any] | None:
+    """The searcher that goes with a scheduler where none was asked for; None: the usual one.
+
+    What is cloned is perturbed by `explore`, which begins with an even population.
+    """
+    if not scheduler.clones:
+        return None
+    settings = {**_EXPLORING, "n_startup": getattr(scheduler, "population", 16)}
+    found: Searcher[Any] = _resolve(_SEARCH, "explore", settings)
+    return found
 
 
 def searcher_from(record: Mapping[str, Any]) -> Searcher[Any]:

@@ -14,6 +14,7 @@ from tunesmith.schedule.hyperband import Hyperband
 from tunesmith.schedule.median import Median
 from tunesmith.schedule.none import NoScheduler
 from tunesmith.schedule.patience import Patience
+from tunesmith.schedule.pbt import PBT
 from tunesmith.schedule.percentile import Percentile
 from tunesmith.schedule.threshold import Threshold
 from tunesmith.schedule.wilcoxon import Wilcoxon
@@ -85,6 +86,18 @@ class TestCombined(SchedulerLaws):
 
 class TestOddRungs(SchedulerLaws):
     scheduler = ASHA(promotion=True, low=2, high=25, eta=2)
+
+
+class TestPBT(SchedulerLaws):
+    scheduler = PBT(population=8, interval=3)
+
+
+class TestSynchronousPBT(SchedulerLaws):
+    scheduler = PBT(population=6, interval=4, quantile=0.34, synchronous=True)
+
+
+class TestPopulationOfTwo(SchedulerLaws):
+    scheduler = PBT(population=2)
 
 
 def simulated(promotion, seed, workers=4, faults=ALL_FAULTS, n_trials=60):

@@ -24,6 +24,12 @@ def test_nondominated_is_the_definition_ties_and_nan_included(objectives, seed):
     losses = rng.integers(0, 6, (60, objectives)).astype(float)
     losses[rng.random(losses.shape) < 0.02] = np.nan
     assert np.array_equal(nondominated(losses), brute(losses))
+    losses[rng.random(losses.shape) < 0.6] = np.inf
+    assert np.array_equal(nondominated(losses), brute(losses))
+
+
+def test_fronts_of_infinite_losses():
+    assert [front.tolist() for front in fronts(np.array([[np.inf, np.inf], [1.0, np.inf]]))] == [[1], [0]]
 
 
 @pytest.mark.parametrize("objectives", [2, 3])

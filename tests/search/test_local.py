@@ -127,7 +127,14 @@ class TestExplore:
             factors.add((round(params["x"] / 0.5, 6), round(params["lr"] / 0.01, 6)))
             kinds.add((params["kind"], params["n"]))
         assert factors == {(a, b) for a in (0.8, 1.2) for b in (0.8, 1.2)}
-        assert kinds == {("c", 4), ("c", 6)}
+        assert kinds == {("b", 4), ("b", 6), ("d", 4), ("d", 6)}
+
+    def test_a_population_starts_evenly(self):
+        searcher = ExploreSearcher(near=0.0, n_startup=16)
+        driver = Driver(searcher, BOX)
+        points = np.array([list(driver.ask().params.values()) for _ in range(16)])
+        for column in points[1:].T:
+            assert len(set((column * 8).astype(int))) == 8  # every eighth is visited
 
     def test_leaders_are_perturbed(self):
         driver = Driver(ExploreSearcher(near=1.0, resample=0.0, leaders=1), BOX, seed=1)

@@ -49,6 +49,7 @@ def _planar(losses: Floats) -> Bools:
     best = np.minimum.accumulate(b)
     before = np.concatenate([[np.inf], best[:-1]])
     stands = b < before
+    stands[0] = True  # even where its second loss is infinite
     if losses.shape[1] == 1:
         stands = a == a[0]
     else:

@@ -30,6 +30,7 @@ class Scheduler(ABC, Generic[S]):
     pauses: bool = False  # whether `decide` may answer PAUSE
     learns: bool = True  # False: it always plans the same Start, and `tell` is never called
     ends: bool = False  # whether there may be nothing left to plan
+    clones: bool = False  # whether it starts trials from the checkpoints of others
     objectives: int | None = 1  # how many objectives at most; None: any number
 
     @abstractmethod

@@ -6,7 +6,7 @@ Its size is some tens: whatever looks at all places costs the same however many 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
@@ -95,7 +95,9 @@ def ordered(scores: Scores) -> list[tuple[Key, int]]:
         keys |= {place: (0, scores[place].losses[0]) for place in feasible}
     elif feasible:
         peeled = fronts(np.array([scores[place].losses for place in feasible]))
-        keys |= {feasible[row]: (0, float(rank)) for rank, front in enumerate(peeled) for row in front.tolist()}
+        keys |= {
+            feasible[row]: (0, float(rank)) for rank, front in enumerate(peeled) for row in front.tolist()
+        }
     return sorted((key, place) for place, key in keys.items())
 
 
@@ -138,22 +140,24 @@ class Population:
         return self.members[place].alive and self.members[place].number == score.number
 
     def models(self, generation: int, place: int, count: int, end: float) -> list[int]:
-        """Trials that the place may be filled from: of the generation's best `count` those that go on, else
-        the best that does; not those that have come to the end, where nothing is left to be learnt."""
-        scores = self._scores_near(generation)
-        order = [other for _, other in ordered(scores) if other != place]
-        fit = [self._goes_on(other, scores[other], end) for other in order]
-        best = [number for number in fit[:count] if number is not None]
-        return best or [number for number in fit if number is not None][:1]
+        """Trials that the place may be filled from: those of a generation's best `count` that go on.
+
+        The generation is that of the place, a later one where none of those goes on, at last any; then the
+        best that does. Trials at the end are not among them: nothing is left to be learnt there.
+        """
+        rest: list[int] = []
+        for known in sorted(self.scores, key=lambda known: (known < generation, known)):
+            scores = self.scores[known]
+            order = [other for _, other in ordered(scores) if other != place]
+            fit = [self._goes_on(other, scores[other], end) for other in order]
+            best = [number for number in fit[:count] if number is not None]
+            if best:
+                return best
+            rest = rest or [number for number in fit if number is not None][:1]
+        return rest
 
     def _goes_on(self, place: int, score: Score, end: float) -> int | None:
         return score.number if self.lives(place, score) and self.members[place].reached < end else None
-
-    def _scores_near(self, generation: int) -> Scores:
-        """Those of the generation, or of the nearest one that somebody has come to."""
-        if not self.scores:
-            return {}
-        return self.scores[min(self.scores, key=lambda known: (abs(known - generation), known))]
 
     def behind(self, step: float, fillable: bool) -> bool:
         """Whether a place that has not come so far could be worked on by a free worker."""

@@ -35,6 +35,7 @@ class CombinedScheduler(Scheduler[States]):
     pauses: bool = field(init=False, repr=False, compare=False)
     learns: bool = field(init=False, repr=False, compare=False)
     ends: bool = field(init=False, repr=False, compare=False)
+    clones: bool = field(init=False, repr=False, compare=False)
     objectives: int | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +59,7 @@ class CombinedScheduler(Scheduler[States]):
             "pauses": bool(pausing),
             "learns": any(part.learns for part in parts),
             "ends": any(part.ends for part in parts),
+            "clones": any(part.clones for part in parts),
             "objectives": min(limits, default=None),
         }
         for name, value in settled.items():

@@ -1,12 +1,13 @@
 """Population based training (Jaderberg et al. 2017, arXiv 1711.09846), with truncation selection.
 
 Algorithm 1 of the paper in this frame: `step` is the training of a trial; `eval` its report; `ready` every
-`interval` steps. `exploit` (section 4.1.1, truncation): a member in the bottom `quantile` of its generation is
-stopped, and its place is filled by a new trial whose parent is one of the top `quantile`, by chance, and
+`interval` steps. `exploit` (section 4.1.1, truncation): a member in the bottom `quantile` of its generation
+is stopped, and its place is filled by a new trial whose parent is one of the top `quantile`, by chance, and
 whose training starts from that one's checkpoint. `explore` is the searcher's: its `ask.parent` is that trial.
 
 A place is compared with what all places reported at the same step, not with what they report at the same
-moment: slow workers are at no disadvantage. The first ones to come to a step are not compared.
+moment: slow workers are at no disadvantage. It is judged again whenever another one comes to that step, until
+it has come to the next.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tunesmith.record.fidelity import Fidelity
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Source, Trial, TrialState
 from tunesmith.schedule._base import Scheduler
-from tunesmith.schedule._population import Member, Population, Score, Stage, ordered
+from tunesmith.schedule._population import Member, Population, Score, Scores, Stage, ordered
 
 _GENERATIONS = 20
 _TRIES = 3
@@ -101,7 +102,8 @@ class PBT(Scheduler[_State]):
         interval = generation_length(fidelity) if self.interval is None else self.interval
         if interval > fidelity.high:
             raise SettingError(
-                f"pbt compares every {interval} steps, and trials end at {fidelity.high}: choose a smaller interval"
+                f"pbt compares every {interval} steps, and trials end at {fidelity.high}: "
+                "choose a smaller interval"
             )
         limit = math.inf if problem.n_trials is None else problem.n_trials
         members = (Member(),) * self.population
@@ -169,9 +171,9 @@ class PBT(Scheduler[_State]):
             return models[int(uniform(self.seed, number, "pbt/parent") * len(models))]
         return member.number if member.step > 0 else None
 
-    def _share(self, population: Population, scores: object) -> int:
+    def _share(self, population: Population, scores: Scores) -> int:
         """How many are the bottom, or the top, of those that have come to a generation."""
-        there = len(scores) if isinstance(scores, dict) else 0
+        there = len(scores)
         count = int(self.quantile * there + _SLACK)
         if 2 * there > len(population.members):
             count = max(count, 1)
@@ -228,8 +230,10 @@ class PBT(Scheduler[_State]):
         population = state.population.having(place, member).scored(generation, place, Score.of(trial))
         if self.synchronous:
             return population.having(place, replace(member, halted=True))
-        if self._falls(state, population, generation, place):
-            return population.having(place, replace(member, stage=Stage.VACANT))
+        population = self._judged(state, population, generation)
+        member = population.members[place]
+        if member.stage is Stage.VACANT:
+            return population
         fillable = population.created < state.limit
         return population.having(place, replace(member, halted=population.behind(member.reached, fillable)))
 
@@ -244,20 +248,33 @@ class PBT(Scheduler[_State]):
             return None
         return generation if generation > state.population.closed else None
 
-    def _falls(self, state: _State, population: Population, generation: int, place: int) -> bool:
-        """Whether the place is among the worst, and somebody better goes on from whom it can learn."""
-        scores = population.scores[generation]
+    def _judged(self, state: _State, population: Population, generation: int) -> Population:
+        """The worst of a generation leave their places where somebody better goes on from whom to learn.
+
+        Whoever has come to the next generation meanwhile is not among them. A trial that is paused then is
+        never resumed, one that runs ends with its next report.
+        """
+        scores = population.scores.get(generation, {})
         order = ordered(scores)
         count = self._share(population, scores)
-        own = next((key for key, other in order[len(order) - count :] if other == place), None)
-        vacant = sum(member.stage in (Stage.VACANT, Stage.UNSTARTED) for member in population.members)
-        if own is None or population.created + vacant >= state.limit:
-            return False
-        return any(
-            key < own and population.lives(other, scores[other])
-            and population.members[other].reached < state.fidelity.high
-            for key, other in order[:count]
-        )  # fmt: skip
+        models = [
+            key
+            for key, place in order[:count]
+            if population.lives(place, scores[place])
+            and population.members[place].reached < state.fidelity.high
+        ]
+        for key, place in order[len(order) - count :]:
+            member = population.members[place]
+            vacant = sum(other.stage in (Stage.VACANT, Stage.UNSTARTED) for other in population.members)
+            if (
+                member.generation == generation
+                and population.lives(place, scores[place])
+                and any(better < key for better in models)
+                and population.created + vacant < state.limit
+            ):
+                left = replace(member, stage=Stage.VACANT, halted=False)
+                population = population.having(place, left)
+        return population
 
     def _held(self, state: _State, member: Member) -> bool:
         """Whether a paused member waits for others to come to its generation."""
@@ -266,19 +283,17 @@ class PBT(Scheduler[_State]):
     def _closed(self, state: _State) -> Population:
         """When all have come to a generation: the worst leave their places, and the others go on."""
         population = state.population
-        waited_for = [m.generation for m in population.members if m.stage is not Stage.DONE]
+        room = population.created < state.limit
+        waited_for = [m.generation for m in population.members if m.alive or (room and m.idle)]
         generation = min(waited_for, default=0)
         if generation <= population.closed:
             return population
-        population = replace(population, closed=generation)
-        for _, place in reversed(ordered(population.scores.get(generation, {}))):
-            member = population.members[place]
-            if member.generation > generation or not member.halted:
-                continue
-            falls = self._falls(state, population, generation, place)
-            stage = Stage.VACANT if falls else member.stage
-            population = population.having(place, replace(member, stage=stage, halted=False))
-        return population
+        population = self._judged(state, replace(population, closed=generation), generation)
+        freed = (
+            replace(member, halted=member.halted and member.generation > generation)
+            for member in population.members
+        )
+        return replace(population, members=tuple(freed))
 
 
 def generation_length(fidelity: Fidelity) -> float:

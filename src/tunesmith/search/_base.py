@@ -34,6 +34,7 @@ class Handles:
     objectives: int | None = 1  # how many at most; None: any number
     outcome_constraints: bool = True  # trials may be infeasible after the fact
     gradients: bool = False  # it makes use of them where objectives return a ts.Evaluation
+    parents: bool = False  # it proposes from the parameters of the trial whose checkpoint is continued
 
 
 class Ask(NamedTuple):

@@ -79,6 +79,7 @@ def joint_handles(parts: Sequence[Searcher[Any]]) -> Handles:
         objectives=min(most, default=None),
         outcome_constraints=all(part.handles.outcome_constraints for part in parts),
         gradients=any(part.handles.gradients for part in parts),
+        parents=any(part.handles.parents for part in parts),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
 from tunesmith.search._moves import filled
 from tunesmith.search._ranking import ranking_of
 from tunesmith.search._start import start_row
-from tunesmith.search._untried import untried
+from tunesmith.search._untried import feasible, untried
 from tunesmith.space.base import Domain
 from tunesmith.space.space import Space
 
@@ -35,27 +36,30 @@ class ExploreSearcher(HistorySearcher):
 
     Choose it as a part of a combination that must not miss anything (`ts.combine("tpe", "explore")`), and
     with schedulers that continue a trial under other parameters: then it perturbs the parent, each number by
-    a factor of 0.8 or 1.2 or drawn anew, as population based training does. Without a parent it perturbs one
-    of the leaders likewise, or takes of 64 draws from the priors the one farthest from all trials. O(dims) an
-    ask beyond 256 trials.
+    a factor of 0.8 or 1.2 or drawn anew, whole numbers and categories to a neighbour in their order, as
+    population based training does. Without a parent it perturbs one of the leaders likewise (their categories
+    stay), or takes of 64 draws from the priors the one farthest from all trials. O(dims) an ask beyond 256
+    trials.
 
     Args:
         near: share of trials without parent that perturb a leader; the others fill the space.
         resample: the chance of each parameter to be drawn anew when it is perturbed.
         factor: by how much numbers change otherwise: times 1 + factor or 1 - factor.
         leaders: how many of the best are perturbed.
+        n_startup: how many trials are spread evenly at first: a population to begin with.
 
     Raises:
         SettingError: for settings out of range.
     """
 
-    handles = Handles(objectives=None)
+    handles = Handles(objectives=None, parents=True)
     algebra = False
 
     near: float = 0.25
     resample: float = 0.25
     factor: float = 0.2
     leaders: int = 5
+    n_startup: int = 1
 
     def __post_init__(self) -> None:
         for name in ("near", "resample"):
@@ -64,27 +68,35 @@ class ExploreSearcher(HistorySearcher):
         if not 0.0 < _check.number("factor", self.factor) < 1.0:
             raise SettingError(f"factor must lie between 0 and 1, got {self.factor!r}")
         _check.integer("leaders", self.leaders, 1)
+        _check.integer("n_startup", self.n_startup, 1)
 
     def ask(self, state: History, ask: Ask) -> Proposal:
         space = ask.space
         if not space.dims:
             return Proposal([])
         generator = ask.rng.generator("explore")
+        if ask.parent is not None:
+            return Proposal(self._child(space, unit_row(space, ask.parent.params), ask, generator))
         pending = pending_units(ask.pending, space)
-        base = self._base(state, ask, generator)
-        if base is not None:
-            ranked = self._perturbed(space, base, ask, generator)
-        elif not state.n and not len(pending):
+        base = self._leader(state, ask, generator)
+        if ask.number < self.n_startup or (base is None and not state.n and not len(pending)):
             ranked = iter([start_row(ask)])
+        elif base is not None:
+            ranked = self._perturbed(space, base, ask, generator)
         else:
             ranked = _far(state, ask, pending, generator)
         return Proposal(untried(state, space, ask.rng, ranked, pending))
 
-    def _base(self, state: History, ask: Ask, generator: np.random.Generator) -> list[float] | None:
-        """What is perturbed; None when the space is to be filled."""
+    def _child(
+        self, space: Space, parent: list[float], ask: Ask, generator: np.random.Generator
+    ) -> list[float]:
+        """The parent, perturbed; whether that was tried before does not matter, for its weights were not."""
+        rows = list(islice(self._perturbed(space, parent, ask, generator, categories=True), _CANDIDATES))
+        return next(feasible(space, rows), filled(parent, rows[0]))
+
+    def _leader(self, state: History, ask: Ask, generator: np.random.Generator) -> list[float] | None:
+        """What is perturbed where there is no parent; None when the space is to be filled."""
         chance, place = generator.random(2).tolist()
-        if ask.parent is not None:
-            return unit_row(ask.space, ask.parent.params)
         if chance >= self.near or not state.n:
             return None
         rows = ranking_of(state, self.leaders).leaders(state, self.leaders).tolist()
@@ -94,21 +106,28 @@ class ExploreSearcher(HistorySearcher):
         return found
 
     def _perturbed(
-        self, space: Space, base: list[float], ask: Ask, generator: np.random.Generator
+        self,
+        space: Space,
+        base: list[float],
+        ask: Ask,
+        generator: np.random.Generator,
+        categories: bool = False,
     ) -> Iterator[list[float]]:
         fresh = space.draw(ask.rng)
         row = filled(base, fresh)
         for _ in range(_CANDIDATES):
             anew = generator.random((len(row), 3)).tolist()
             yield [
-                parameter.domain.draw(c) if a < self.resample else self._changed(parameter.domain, u, b)
+                parameter.domain.draw(c)
+                if a < self.resample
+                else self._changed(parameter.domain, u, b, categories)
                 for parameter, u, (a, b, c) in zip(space.dims, row, anew, strict=True)
             ]
 
-    def _changed(self, domain: Domain, u: float, draw: float) -> float:
-        """The value times a factor; a neighbour where values are ordered and few; a category stays."""
+    def _changed(self, domain: Domain, u: float, draw: float, categories: bool) -> float:
+        """The value times a factor; a neighbour where values are few; without `categories` those stay."""
         up = draw < 0.5
-        if not domain.ordered:
+        if not (domain.ordered or categories):
             return u
         value = domain.from_unit(u)
         if domain.numeric and domain.cardinality is None:
