@@ -48,9 +48,9 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 	$(PIP) -e '.[sklearn]'
 	touch $@
 
-# Torch (200 MB and more) is here for the tests of ts.gradients alone; without it they are skipped.
+# Torch (200 MB and more) is here for tests alone, of ts.gradients and checkpoints; without it they are skipped.
 $(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
-	$(PIP) torch || echo 'torch cannot be installed: the tests of ts.gradients will be skipped'
+	$(PIP) torch safetensors || echo 'torch cannot be installed: the tests that need it will be skipped'
 	$(PIP) -e '.[dev]'
 	touch $@ $(VENV)/.demo
 

@@ -36,6 +36,7 @@ BIG_CLASSES = {
 }
 UNPICKLES = {
     "execute/": "objectives travel to local workers by cloudpickle over a private pipe",
+    "store/_pickled.py": "checkpoints that no other format holds, where the user has said so at both ends",
     "cli/objective.py": "names the user's script as a module that cloudpickle sends by value",
 }
 RANDOM_IS_MADE_IN = "_rng.py"

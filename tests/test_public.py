@@ -20,6 +20,8 @@ NAMES = [
     "Callback",
     "Categorical",
     "ChainSearcher",
+    "CheckpointLost",
+    "Checkpoints",
     "Choice",
     "CombinedScheduler",
     "Confidence",

@@ -24,6 +24,8 @@ _HOME = {
     "Callback": "kernel.callback",
     "Categorical": "space",
     "ChainSearcher": "search.combine",
+    "CheckpointLost": "errors",
+    "Checkpoints": "store.checkpoints",
     "Choice": "space",
     "CombinedScheduler": "schedule.combine",
     "Confidence": "space",

@@ -10,6 +10,7 @@ from tunesmith.api import delete_study as delete_study
 from tunesmith.api import list_studies as list_studies
 from tunesmith.api import load_study as load_study
 from tunesmith.api import tune as tune
+from tunesmith.errors import CheckpointLost as CheckpointLost
 from tunesmith.errors import Conflict as Conflict
 from tunesmith.errors import LeaseLost as LeaseLost
 from tunesmith.errors import MissingExtra as MissingExtra
@@ -93,6 +94,7 @@ from tunesmith.space import Int as Int
 from tunesmith.space import Prior as Prior
 from tunesmith.space import Space as Space
 from tunesmith.store._base import StudyInfo as StudyInfo
+from tunesmith.store.checkpoints import Checkpoints as Checkpoints
 from tunesmith.store.memory import MemoryStore as MemoryStore
 from tunesmith.store.sqlite import SQLiteStore as SQLiteStore
 from tunesmith.terminal.progress import Progress as Progress

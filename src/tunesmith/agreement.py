@@ -14,6 +14,7 @@ from tunesmith.search._base import Searcher
 from tunesmith.space.grid import grid_size
 from tunesmith.space.space import Space
 from tunesmith.store._base import Store
+from tunesmith.store.checkpoints import Checkpoints
 
 
 def refuse(problem: Problem, searcher: Searcher[Any], scheduler: Scheduler[Any]) -> None:
@@ -78,6 +79,12 @@ class Same:
         if scheduler is not None:
             given = presets.record(presets.scheduler(scheduler, objective, mine.fidelity))
             self._method("scheduler", scheduler, self.spec.scheduler, given)
+
+    def check_checkpoints(self, wanted: Checkpoints | None) -> None:
+        """Raise StudyError when they are to be kept elsewhere, or otherwise."""
+        mine = Checkpoints.recorded(self.spec.checkpoints)
+        if wanted is not None and wanted.told != mine.told:
+            self._differs("checkpoints", mine.told, wanted.told)
 
     def _method(self, what: str, asked: Any, mine: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         """A name asks for the method alone, with its settings from the record; an object asks for both."""

@@ -27,6 +27,7 @@ from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.parse import parse_space
 from tunesmith.store._base import StudyInfo
+from tunesmith.store.checkpoints import Checkpoints, shelf_of
 from tunesmith.terminal.progress import Glance, Progress
 from tunesmith.terminal.screen import is_terminal
 
@@ -54,6 +55,7 @@ def tune(
     name: str | None = None,
     storage: Storage = None,
     seed: int | None = None,
+    checkpoints: Checkpoints | str | os.PathLike[str] | None = None,
     quiet: bool = False,
     progress: bool | None = None,
 ) -> Study:
@@ -87,6 +89,8 @@ def tune(
         name: makes the study durable, and resumes the one of this name.
         storage: where; a path or "sqlite:///…" (default with a name: sqlite:///tunesmith.db).
         seed: of all random choices; None takes one, and records it.
+        checkpoints: where they are kept, a folder or a URL, or `ts.Checkpoints(…)`, which also says how many;
+            by default beside the store.
         quiet: do not say on the error stream that a study is being resumed; no view either.
         progress: show how the run goes, on the error stream: a live view on a terminal, elsewhere a line a
             trial, and a summary at the end. None: the view alone, and only on a terminal. False: nothing.
@@ -109,6 +113,7 @@ def tune(
         name=name,
         storage=storage,
         seed=seed,
+        checkpoints=checkpoints,
         resume=True,
         arrays=vectorized is not None,
         endless=n_trials is None and timeout is None and stop is None,
@@ -142,6 +147,7 @@ def create_study(
     name: str | None = None,
     storage: Storage = None,
     seed: int | None = None,
+    checkpoints: Checkpoints | str | os.PathLike[str] | None = None,
     load_if_exists: bool = False,
 ) -> Study:
     """A new study, to ask and tell; the arguments are those of `tune`. `n_trials` is a hint here.
@@ -162,6 +168,7 @@ def create_study(
         name=name,
         storage=storage,
         seed=seed,
+        checkpoints=checkpoints,
         resume=load_if_exists,
     )
 
@@ -197,6 +204,9 @@ def delete_study(name: str, *, storage: Storage = None) -> None:
     """Remove a study with all its trials. Raises StudyError when there is none of this name."""
     study = load_study(name, storage=storage)
     study.cursor.store.delete(study.cursor.id)
+    shelf = study.cursor.context.checkpoints
+    if shelf is not None:
+        shelf.clear()
 
 
 def copy_study(name: str, to: str, *, storage: Storage = None, to_storage: Storage = None) -> Study:
@@ -207,16 +217,21 @@ def copy_study(name: str, to: str, *, storage: Storage = None, to_storage: Stora
     source = load_study(name, storage=storage)
     store = source.cursor.store if to_storage is None else presets.store(to_storage)
     events = _handed_over(source.cursor.store.read(source.cursor.id))
-    study = store.create(replace(source.spec, name=to))
+    kept = source.spec.checkpoints
+    if kept:
+        kept = Checkpoints.recorded(kept).record(to)
+    spec = replace(source.spec, name=to, checkpoints=kept)
+    study = store.create(spec)
+    target = shelf_of(kept, store.checkpoint_folder(study))
     try:
-        files = source.cursor.context.checkpoints
-        folder = store.checkpoint_folder(study)
-        if files is not None and folder is not None and os.path.isdir(files):
-            shutil.copytree(files, folder, dirs_exist_ok=True)
+        _copy_files(source, store.checkpoint_folder(study))
+        source.cursor.files.copy(source.cursor.fold, target)
         if events:
             store.append(study, events)
     except BaseException:
         store.delete(study)
+        if target is not None:
+            target.clear()
         raise
     copied = load_study(to, storage=store)
     running = [
@@ -227,6 +242,18 @@ def copy_study(name: str, to: str, *, storage: Storage = None, to_storage: Stora
     if running:
         copied.cursor.append(running)
     return copied
+
+
+def _copy_files(source: Study, folder: str | None) -> None:
+    """What its programs have left beside the store."""
+    files = source.cursor.context.files
+    if files is not None and folder is not None and os.path.isdir(files):
+        ours = shutil.ignore_patterns("blobs", "coming", "loaded", "*.ckpt")
+
+        def passed_over(at: str, names: list[str]) -> set[str]:
+            return ours(at, names) if at == files else set()
+
+        shutil.copytree(files, folder, dirs_exist_ok=True, ignore=passed_over)
 
 
 def _handed_over(events: Sequence[Event]) -> list[Event]:

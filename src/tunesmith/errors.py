@@ -75,3 +75,7 @@ class LeaseLost(StoreError):
 
 class StoreTooNew(StoreError):
     """The store was written by a newer Tunesmith, and is left untouched."""
+
+
+class CheckpointLost(StoreError):
+    """A checkpoint that the log names is not there any more, or is not what was saved."""

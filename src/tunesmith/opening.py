@@ -25,6 +25,7 @@ from tunesmith.search._base import Searcher
 from tunesmith.space.parse import parse_space
 from tunesmith.space.space import Space
 from tunesmith.store._base import Store, StudyInfo
+from tunesmith.store.checkpoints import Checkpoints, label
 
 Objective = Callable[[TrialHandle], Any]
 Storage = str | os.PathLike[str] | Store | None
@@ -44,6 +45,7 @@ def open_study(
     name: str | None,
     storage: Storage,
     seed: int | None,
+    checkpoints: Checkpoints | str | os.PathLike[str] | None,
     resume: bool,
     arrays: bool = False,
     endless: bool = False,
@@ -58,6 +60,7 @@ def open_study(
     if name is None and storage is not None:
         raise SettingError("a study in a store needs a name: give name=, by which it can be resumed")
     store = presets.store("memory:" if name is None else storage)
+    keeping = Checkpoints.of(checkpoints)
 
     def existing() -> Study | None:
         info = None if name is None else find(store, name)
@@ -70,6 +73,7 @@ def open_study(
         same = Same(info.spec.name, store, info.spec)
         named = bool(direction or objectives)
         same.check(wanted, seed, searcher, scheduler, named=named, objective=objective)
+        same.check_checkpoints(keeping)
         if wanted.space is not None:  # it may hold Python objects, which no store keeps
             info = replace(
                 info, spec=replace(info.spec, problem=replace(info.spec.problem, space=wanted.space))
@@ -86,16 +90,19 @@ def open_study(
         raise SettingError(ENDLESS)
     if arrays:
         check_arrays(wanted.space, scheduling.learns)
+    called = name or f"study-{uuid.uuid4().hex[:8]}"
     spec = StudySpec(
-        name=name or f"study-{uuid.uuid4().hex[:8]}",
+        name=called,
         problem=wanted,
         seed=int.from_bytes(os.urandom(4), "big") if seed is None else _check.integer("seed", seed, 0),
         searcher=presets.record(chosen),
         scheduler=presets.record(scheduling),
+        checkpoints={} if keeping is None else keeping.record(called),
         created=time.time(),
     )
     chosen.init(wanted)
     scheduling.init(wanted)  # both complain before the study exists
+    label(spec)
     study: int | None = None
     with contextlib.suppress(StudyError):  # another process was faster: then the study is there
         study = store.create(spec)

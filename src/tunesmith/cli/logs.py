@@ -30,7 +30,7 @@ def logs(name: str, number: int | None, follow: bool, attempt: int | None, paths
     from tunesmith.launch import place
 
     study = load(name, storage)
-    base = study.cursor.context.checkpoints
+    base = study.cursor.context.files
     trials = study.trials
     if number is None:
         number = len(trials) - 1

@@ -61,6 +61,8 @@ def resume(handle: TrialHandle, assignment: Assignment, send: Send) -> None:
     handle._send = send
     handle._decision = CONTINUE
     handle.budget = assignment.trial.budget
+    if handle._saved is not None:
+        handle._saved.trail = assignment.checkpoints
 
 
 def decision(handle: TrialHandle) -> Decision:
@@ -102,4 +104,4 @@ def attempt_of(handle: TrialHandle) -> int:
 
 def files_of(handle: TrialHandle) -> str | None:
     """The folder for the files of the study, None when its store is not on disk."""
-    return handle._context.checkpoints
+    return handle._context.files

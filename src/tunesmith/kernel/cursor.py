@@ -8,7 +8,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tunesmith import _owner
@@ -16,6 +15,7 @@ from tunesmith.errors import Conflict, LeaseLost
 from tunesmith.kernel import plan
 from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.ahead import Ahead
+from tunesmith.kernel.files import Keeper
 from tunesmith.kernel.lease import keep_renewed
 from tunesmith.kernel.plan import UNUSED, Opening, opening_batch, openings, prepare, question, unused
 from tunesmith.kernel.trial import Context
@@ -38,7 +38,7 @@ from tunesmith.schedule._base import Scheduler
 from tunesmith.search._base import Searcher
 from tunesmith.space.domain import Domain
 from tunesmith.store._base import Store
-from tunesmith.store.checkpoints import checkpoint_path, drop_older
+from tunesmith.store.checkpoints import Checkpoints, shelf_of
 
 
 class Cursor:
@@ -64,7 +64,8 @@ class Cursor:
         self.ends = searcher.ends or scheduler.ends  # whether there may come an end without being told to
         self.worker = _owner.identity()
         self.lock = threading.RLock()
-        self.context = _context(spec, store.checkpoint_folder(study_id))
+        self.context = _context(spec, store, study_id)
+        self.files = Keeper(self.context.checkpoints, Checkpoints.recorded(spec.checkpoints), store.shared)
         self.fold = Fold(spec.problem, searcher, scheduler)
         self._ahead = Ahead(searcher, spec.seed, ahead)
         self._claims: dict[int, int] = {}
@@ -274,11 +275,10 @@ class Cursor:
 
     def _checkpointed(self, message: Message) -> None:
         name = message.file or ""
+        if self.files.lost(name):
+            return  # the one before stands
         self._append([Checkpointed(message.number, message.attempt, message.step, name, at=time.time())])
-        folder = self.context.checkpoints
-        if folder is not None:
-            found = self.fold.ledger.checkpoints
-            drop_older(Path(folder), name, {trail[0].file for trail in found.values()})
+        self.files.tidy(self.fold)
 
     def end(self, message: Message) -> None:
         """Write how an attempt ended. Raises LeaseLost when it no longer held its trial."""
@@ -304,6 +304,7 @@ class Cursor:
             events.append(tuple.__new__(Finished, fields))
         self._append(events)
         self._claims.pop(number, None)
+        self.files.tidy(self.fold)
         if left:
             warnings.warn(
                 f"trial {number} was enqueued with {', '.join(map(repr, left))}, which the objective did not "
@@ -323,26 +324,15 @@ class Cursor:
         return [Suggested(message.number, message.attempt, params, domains, at=time.time())]
 
     def assignment(self, trial: Trial, domains: Mapping[str, Domain] | None = None) -> Assignment:
-        """The trial as a unit of work: with its newest checkpoint, and what the user asked for.
+        """The trial as a unit of work: with its checkpoints, and what the user asked for.
 
         `domains`: those that its values were proposed in; with none, every value is held against the domain
         that the objective asks for.
         """
         ledger = self.fold.ledger
         fixed = ledger.fixed.get(trial.number, _NOTHING) if ledger.fixed else _NOTHING
-        path, step = self._checkpoint(trial) if ledger.checkpoints else (None, 0)
-        return tuple.__new__(Assignment, (trial, domains or _NOTHING, fixed, path, step, self.spec.seed))
-
-    def _checkpoint(self, trial: Trial) -> tuple[str | None, float]:
-        """The newest checkpoint of the trial that is whole, at first its parent's: path and step."""
-        folder = self.context.checkpoints
-        if folder is None:
-            return None, 0
-        for checkpoint in self.fold.ledger.checkpoints.get(trial.number, ()):
-            path = checkpoint_path(Path(folder), checkpoint.file)
-            if path is not None:
-                return str(path), checkpoint.step
-        return None, 0
+        checkpoints = ledger.checkpoints.get(trial.number, ()) if ledger.checkpoints else ()
+        return tuple.__new__(Assignment, (trial, domains or _NOTHING, fixed, checkpoints, self.spec.seed))
 
     def renew(self) -> None:
         """Renew the leases of the trials that this process runs; called from beside the training code."""
@@ -380,11 +370,12 @@ def _first_new(events: Sequence[Opening | CreatedBatch]) -> int | None:
     return None
 
 
-def _context(spec: StudySpec, checkpoints: str | None) -> Context:
-    problem = spec.problem
+def _context(spec: StudySpec, store: Store, study: int) -> Context:
+    problem, folder = spec.problem, store.checkpoint_folder(study)
     return Context(
         names=tuple(objective.name for objective in problem.objectives),
         space=problem.space,
         fidelity=problem.fidelity,
-        checkpoints=checkpoints,
+        checkpoints=shelf_of(spec.checkpoints, folder),
+        files=folder if store.shared else None,
     )

@@ -8,6 +8,7 @@ from collections.abc import Container
 from dataclasses import KW_ONLY, dataclass, field
 
 from tunesmith.errors import ObjectiveError, StudyAborted
+from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.callback import Callback
 from tunesmith.kernel.claims import end_all, unheld
 from tunesmith.kernel.cursor import Cursor
@@ -74,8 +75,15 @@ class Loop(ABC):
             for callback in self.callbacks:
                 failed = "failed" if self.raising is not None else None
                 callback.closed(self.study, failed or self.reason or "nothing is left to try")
+        with self.cursor.lock:
+            self.cursor.files.sweep(self._read)
         if self.raising is not None:
             raise self.raising
+
+    def _read(self) -> Fold:
+        """What is known at the log's end."""
+        self.cursor.read()
+        return self.cursor.fold
 
     def _done(self) -> bool:
         if self.raising is not None or self.reason is not None:

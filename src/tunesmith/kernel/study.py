@@ -15,6 +15,7 @@ from tunesmith.kernel.cursor import Cursor
 from tunesmith.kernel.finite import afterwards
 from tunesmith.kernel.measure import Measured, flaw, measured
 from tunesmith.kernel.plan import question, queued
+from tunesmith.kernel.saved import Saved
 from tunesmith.kernel.trial import TrialHandle
 from tunesmith.kernel.view import Reading
 from tunesmith.record.assignment import Decision, Message
@@ -38,6 +39,7 @@ class Study(Reading):
         self.cursor = cursor
         self.leaving = False  # set by signal handlers: the next Ctrl-C puts running trials back
         self._handles: dict[int, TrialHandle] = {}
+        self._kept: list[Saved] = []  # whose copies of files the user may look at
 
     def _read(self) -> Ledger:
         return self.cursor.read()
@@ -252,6 +254,21 @@ class Study(Reading):
 
         run(self, objective, n_trials, **options)
 
+    def load_checkpoint(self, trial: Trial | int | None = None, *, pickle: bool = False) -> Any:
+        """The newest checkpoint of a trial, by default of the best one; None when none is kept.
+
+        Of a file or folder it is the path of a copy, which goes with this object. Raises as the trial's own
+        `load_checkpoint`.
+        """
+        chosen = self.best_trial if trial is None else trial
+        number = chosen if isinstance(chosen, int) else chosen.number
+        with self.cursor.lock:
+            trail = self._read().checkpoints.get(number, ())
+        kept = Saved(self.cursor.context.checkpoints, number, trail)
+        self._kept.append(kept)
+        found = kept.load(pickle)
+        return None if found is None else found[0]
+
     def stop(self, *, now: bool = False) -> None:
         """End all runs of this study, in whatever process, when the trials that run now are done.
 
@@ -288,7 +305,7 @@ class Study(Reading):
         return replaying.replay(events, self.spec, cursor.searcher, cursor.scheduler)
 
     def close(self) -> None:
-        """Stop renewing leases, for a study that is not needed any more."""
+        """Stop renewing leases and remove checkpoints not needed, for a study that is not used any more."""
         self.cursor.close()
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from os import PathLike
 from typing import Any, TypeVar, overload
 
 from tunesmith._rng import uniform
@@ -13,14 +13,16 @@ from tunesmith.errors import ObjectiveError, SettingError
 from tunesmith.execute._base import Send
 from tunesmith.kernel.folds import from_fold, running_mean
 from tunesmith.kernel.measure import measured
+from tunesmith.kernel.saved import Saved
 from tunesmith.record.assignment import CONTINUE, Assignment, Decision, Kind, Message
 from tunesmith.record.codec import dumps, loads
+from tunesmith.record.event import Checkpointed
 from tunesmith.record.fidelity import Fidelity
 from tunesmith.space.base import same_range
 from tunesmith.space.domain import Categorical, Domain, Float, Int
 from tunesmith.space.space import Space
 from tunesmith.space.typed import config_of
-from tunesmith.store.checkpoints import write_checkpoint
+from tunesmith.store.checkpoints import Shelf
 
 T = TypeVar("T")
 _MISSING = object()
@@ -40,7 +42,8 @@ class Context:
     names: tuple[str, ...]
     space: Space | None = None
     fidelity: Fidelity | None = None
-    checkpoints: str | None = None  # the folder for them
+    checkpoints: Shelf | None = None  # the place for them
+    files: str | None = None  # the folder for programs' files
     raises: bool = True  # whether `report` ends a stopped trial by itself
 
 
@@ -90,6 +93,7 @@ class TrialHandle:
         "_means",
         "_params",
         "_proposed",
+        "_saved",
         "_send",
         "_step",
         "_user_attrs",
@@ -114,6 +118,7 @@ class TrialHandle:
         self._decision = CONTINUE
         self._step: float = 0
         self._last: tuple[float, ...] | None = None
+        self._saved: Saved | None = None
         self._means: dict[float, tuple[float, ...]] = {}  # over folds, by step
 
     @property
@@ -311,35 +316,47 @@ class TrialHandle:
         """Record an outcome constraint: the trial is feasible when `value` <= 0."""
         self._constraints[name] = measured(value, (name,)).values[0]
 
-    def save_checkpoint(self, data: bytes | str | Path, step: float | None = None) -> None:
-        """Store a checkpoint: bytes, or the path of a file. A resumed trial, and its children, start from it.
+    def save_checkpoint(
+        self, data: Any | str | PathLike[str], step: float | None = None, *, pickle: bool = False
+    ) -> None:
+        """Store a checkpoint: a resumed trial, and its children, start from it.
 
-        It is on disk, whole, before this returns; what was stored before stays until then.
+        `data`: bytes; the path of a file or folder; or dicts and lists of numbers, text, NumPy arrays and
+        torch tensors, such as {"model": model.state_dict(), "epoch": 3}. Anything else needs `pickle=True`,
+        here and in `load_checkpoint`. `step`: how far the training has come; None: as far as was reported.
+        It is stored durably, whole, before this returns; what was stored before stands until then. Raises
+        SettingError for what cannot be stored, StoreError when there is no room.
         """
-        folder = self._context.checkpoints
-        if folder is None:
-            raise SettingError("checkpoints need a study with a store on disk: give it name=, or storage=")
-        name = write_checkpoint(Path(folder), self.number, self._assignment.trial.attempt, data)
+        name = saved(self).save(data, pickle)
         at = self._step if step is None else _whole(step)
+        attempt = self._assignment.trial.attempt
         answer = self._send(
-            Message(
-                number=self.number,
-                attempt=self._assignment.trial.attempt,
-                kind=Kind.CHECKPOINT,
-                step=at,
-                file=name,
-            )
+            Message(number=self.number, attempt=attempt, kind=Kind.CHECKPOINT, step=at, file=name)
         )
         if answer is Decision.STOP:  # the claim is lost; otherwise what the last report decided stands
             self._decision = answer
+        else:
+            saved(self).add(Checkpointed(self.number, attempt, at, name))
 
-    def load_checkpoint(self) -> bytes | None:
-        """The newest checkpoint of this trial, or of its parent when it has none; None when there is none."""
-        assignment = self._assignment
-        if assignment.checkpoint is None:
+    def load_checkpoint(self, *, pickle: bool = False) -> Any:
+        """The newest checkpoint of this trial, or of its parent when it has none; None when there is none.
+
+        It is what was saved; of a file or folder the path of a copy, which goes with the attempt. A damaged
+        one is passed over for the one before. Raises SettingError for a pickle, unless `pickle=True` says
+        that all who can write to the store are trusted, CheckpointLost when nothing is left of a parent's.
+        """
+        found = saved(self).load(pickle)
+        if found is None:
             return None
-        self._step = assignment.checkpoint_step
-        return Path(assignment.checkpoint).read_bytes()
+        data, self._step = found
+        return data
+
+
+def saved(handle: TrialHandle) -> Saved:
+    """The trial's checkpoints."""
+    if handle._saved is None:
+        handle._saved = Saved(handle._context.checkpoints, handle.number, handle._assignment.checkpoints)
+    return handle._saved
 
 
 def asked(handle: TrialHandle) -> tuple[dict[str, Any] | None, dict[str, Domain]]:

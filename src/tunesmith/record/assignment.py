@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Final, NamedTuple
 
+from tunesmith.record.event import Checkpointed
 from tunesmith.record.trial import Trial, TrialState
 from tunesmith.space.domain import Domain
 
@@ -54,8 +55,7 @@ class Assignment(NamedTuple):
     trial: Trial
     domains: Mapping[str, Domain] = _NOTHING  # known to a define-by-run study
     fixed: Mapping[str, Any] = _NOTHING  # values the user asked for
-    checkpoint: str | None = None  # path of the newest checkpoint of the trial or its parent
-    checkpoint_step: float = 0
+    checkpoints: tuple[Checkpointed, ...] = ()  # newest first; at first the parent's
     seed: int = 0
 
     @property

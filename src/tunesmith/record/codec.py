@@ -159,6 +159,7 @@ def encode_spec(spec: StudySpec) -> str:
             "space": problem.space.as_json() if problem.space is not None else None,
             "fidelity": None if problem.fidelity is None else _fidelity_json(problem.fidelity),
             "n_trials": problem.n_trials,
+            **({"checkpoints": dict(spec.checkpoints)} if spec.checkpoints else {}),
         }
     )
 
@@ -179,6 +180,7 @@ def decode_spec(text: str) -> StudySpec:
         created=body["created"],
         searcher=body["searcher"],
         scheduler=body["scheduler"],
+        checkpoints=body.get("checkpoints", {}),
         problem=Problem(
             objectives=tuple(Objective(name, Direction(way)) for name, way in body["objectives"].items()),
             space=None if space is None else Space.from_json(space),

@@ -91,7 +91,7 @@ class Reported(NamedTuple):
 
 
 class Checkpointed(NamedTuple):
-    """A checkpoint was stored, whole: the file's name, which carries the hash of its content."""
+    """A checkpoint was stored, whole: its name, made of its kind and the hash of its content."""
 
     number: int
     attempt: int

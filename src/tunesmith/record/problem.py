@@ -70,6 +70,7 @@ class StudySpec:
     """A study's record before its first event: enough for any process to ask and tell.
 
     `searcher` and `scheduler` are names with settings, as plain JSON; floor 5 turns them into objects.
+    `checkpoints`: where they are kept, and which; empty for the defaults.
     """
 
     name: str
@@ -77,6 +78,7 @@ class StudySpec:
     seed: int
     searcher: Settings = field(default_factory=dict)
     scheduler: Settings = field(default_factory=dict)
+    checkpoints: Settings = field(default_factory=dict)
     created: float = 0.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from tunesmith.record.assignment import Decision, Plan
@@ -48,6 +49,10 @@ class Scheduler(ABC, Generic[S]):
     @abstractmethod
     def plan(self, state: S, number: int) -> Plan:
         """What to do with a free worker; a new trial would be `number`."""
+
+    def parents(self, state: S) -> Collection[int]:  # noqa: ARG002
+        """The finished trials that a trial to come may start from: their checkpoints are kept."""
+        return ()
 
 
 @runtime_checkable

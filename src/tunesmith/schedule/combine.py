@@ -82,6 +82,9 @@ class CombinedScheduler(Scheduler[States]):
         which = next((i for i, part in enumerate(self.parts) if part.pauses), 0)
         return self.parts[which].plan(state[which], number)
 
+    def parents(self, state: States) -> set[int]:
+        return {n for part, own in zip(self.parts, state, strict=True) for n in part.parents(own)}
+
     def budgets(self, problem: Problem) -> list[float]:
         """The budgets at which any of them compares trials."""
         found: set[float] = set()

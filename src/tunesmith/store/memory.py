@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import threading
 import time
+import uuid
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from tunesmith.errors import Conflict, LeaseLost, StudyError
 from tunesmith.record.codec import same
@@ -36,6 +42,8 @@ class MemoryStore(Store):
         self._lock = threading.Lock()
         self._logs: dict[int, _Log] = {}
         self._next = 1
+        self._files = Path(tempfile.gettempdir(), f"tunesmith-{uuid.uuid4().hex}")
+        weakref.finalize(self, _remove, self._files, os.getpid())
 
     def create(self, spec: StudySpec) -> int:
         with self._lock:
@@ -144,6 +152,11 @@ class MemoryStore(Store):
         with self._lock:
             self._log(study)
             del self._logs[study]
+        shutil.rmtree(self.checkpoint_folder(study), ignore_errors=True)
+
+    def checkpoint_folder(self, study: int) -> str:
+        """A temporary folder, made when it is needed, that goes with this store."""
+        return str(self._files / str(study))
 
     def _log(self, study: int) -> _Log:
         try:
@@ -186,3 +199,8 @@ class MemoryStore(Store):
 
 def _backwards(events: Packed[Event]) -> Iterator[Event]:
     return (events[index] for index in range(len(events) - 1, -1, -1))
+
+
+def _remove(folder: Path, pid: int) -> None:
+    if pid == os.getpid() and folder.exists():  # a forked child leaves its parent's alone
+        shutil.rmtree(folder, ignore_errors=True)
