@@ -27,6 +27,8 @@ NAMES = [
     "Confidence",
     "Conflict",
     "Constant",
+    "CurveForecast",
+    "CurveStop",
     "DESearcher",
     "Decision",
     "Evaluation",

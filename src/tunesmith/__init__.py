@@ -31,6 +31,8 @@ _HOME = {
     "Confidence": "space",
     "Conflict": "errors",
     "Constant": "space",
+    "CurveForecast": "analysis.foresee",
+    "CurveStop": "schedule.curve",
     "DESearcher": "search.de",
     "Decision": "record.assignment",
     "Evaluation": "record.evaluation",

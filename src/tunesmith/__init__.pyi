@@ -3,6 +3,7 @@ from tunesmith._script import report as report
 from tunesmith._script import should_stop as should_stop
 from tunesmith._script import trial_params as trial_params
 from tunesmith._version import __version__ as __version__
+from tunesmith.analysis.foresee import CurveForecast as CurveForecast
 from tunesmith.analysis.recommend import Recommendation as Recommendation
 from tunesmith.api import copy_study as copy_study
 from tunesmith.api import create_study as create_study
@@ -49,6 +50,7 @@ from tunesmith.record.trial import TrialState as TrialState
 from tunesmith.schedule._base import Scheduler as Scheduler
 from tunesmith.schedule.asha import ASHA as ASHA
 from tunesmith.schedule.combine import CombinedScheduler as CombinedScheduler
+from tunesmith.schedule.curve import CurveStop as CurveStop
 from tunesmith.schedule.halving import Halving as Halving
 from tunesmith.schedule.hyperband import Hyperband as Hyperband
 from tunesmith.schedule.median import Median as Median

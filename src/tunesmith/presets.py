@@ -49,6 +49,7 @@ SCHEDULERS: Mapping[str, str] = {
     "asha": "tunesmith.schedule.asha:ASHA",
     "hyperband": "tunesmith.schedule.hyperband:Hyperband",
     "pbt": "tunesmith.schedule.pbt:PBT",
+    "curve": "tunesmith.schedule.curve:CurveStop",
 }
 COMBINED: Mapping[str, str] = {  # made of others: names for records, not to be asked for by name alone
     "chain": "tunesmith.search.combine:ChainSearcher",

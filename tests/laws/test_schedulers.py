@@ -9,6 +9,7 @@ from tunesmith.record.event import Created, Paused, Reported, Resumed
 from tunesmith.record.fidelity import Fidelity
 from tunesmith.schedule.asha import ASHA
 from tunesmith.schedule.combine import CombinedScheduler
+from tunesmith.schedule.curve import CurveStop
 from tunesmith.schedule.halving import Halving
 from tunesmith.schedule.hyperband import Hyperband
 from tunesmith.schedule.median import Median
@@ -98,6 +99,10 @@ class TestSynchronousPBT(SchedulerLaws):
 
 class TestPopulationOfTwo(SchedulerLaws):
     scheduler = PBT(population=2)
+
+
+class TestCurve(SchedulerLaws):
+    scheduler = CurveStop(chance=0.2, startup=3)  # eager, so that much is stopped
 
 
 def simulated(promotion, seed, workers=4, faults=ALL_FAULTS, n_trials=60):

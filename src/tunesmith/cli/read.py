@@ -61,17 +61,26 @@ def _listed(info: Any) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("name", required=False)
+@click.option(
+    "--trial", type=click.IntRange(min=0), metavar="N", help="This trial, and what to expect of it."
+)
 @storage_option
 @json_option
-def show(name: str | None, storage: str, as_json: bool) -> None:
-    """Show a study: its settings, its trials in numbers, its best trial."""
+def show(name: str | None, trial: int | None, storage: str, as_json: bool) -> None:
+    """Show a study: its settings, its trials in numbers, its best trial; or one trial."""
     study = load(name, storage)
     ledger = study.cursor.fold.ledger
+    if trial is not None:
+        from tunesmith.cli.onetrial import show_trial
+
+        show_trial(study, trial, as_json)
+        return
     if as_json:
         from tunesmith.cli.plainjson import emit, study_record
 
         emit(study_record(study, ledger))
         return
+    from tunesmith.cli.onetrial import under_way
     from tunesmith.terminal.summary import failures, summary
 
     spec = study.spec
@@ -81,9 +90,8 @@ def show(name: str | None, storage: str, as_json: bool) -> None:
     lines = [f"  {p.name}: {p.domain!r}" for p in ledger.space.parameters]
     click.echo("\n".join(["space" if lines else "the space is not known yet", *lines, ""]))
     failed = failures(ledger) if ledger.best is not None or not spec.problem.single else []
-    click.echo(
-        "\n".join([*summary(spec.name, ledger, study.cursor.store), *([""] if failed else []), *failed])
-    )
+    lines = summary(spec.name, ledger, study.cursor.store)
+    click.echo("\n".join([*lines, *under_way(study), *([""] if failed else []), *failed]))
 
 
 def _methods(spec: Any) -> str:

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from tunesmith import _optional
+from tunesmith import _check, _optional
+from tunesmith.analysis.foresee import CurveForecast
 from tunesmith.analysis.recommend import Recommendation
 from tunesmith.errors import NoTrial, SettingError
 from tunesmith.record.ledger import Ledger
@@ -77,14 +78,7 @@ class Reading(ABC):
         from tunesmith.analysis.importance import importances
 
         ledger = self._read()
-        names = [o.name for o in ledger.problem.objectives]
-        if objective is None and len(names) == 1:
-            objective = names[0]
-        if objective not in names:
-            raise SettingError(
-                f"importances are of one objective: give objective= as one of {names}, got {objective!r}"
-            )
-        return importances(ledger.trials, ledger.space, names.index(objective))
+        return importances(ledger.trials, ledger.space, which(ledger, objective, "importances are"))
 
     def recommend(self) -> Recommendation:
         """The configuration to deploy: the best by what is expected of it, with a 90 % interval.
@@ -110,6 +104,38 @@ class Reading(ABC):
             )
         return found
 
+    def forecast(
+        self, number: int, at: float | Sequence[float] | None = None, objective: str | None = None
+    ) -> CurveForecast:
+        """What trial `number` will report at the step or steps `at`, with 90 % intervals.
+
+        Its learning curve is extrapolated, starting from what the curves of the study's other trials have in
+        common. None for `at` is the end of the study's fidelity, or of the longest complete trial. Raises
+        SettingError for a trial that there is not, one that has reported nothing, and an unknown end.
+        """
+        from tunesmith.analysis.foresee import foresee, full_length
+
+        ledger = self._read()
+        index = which(ledger, objective, "a forecast is")
+        if not 0 <= number < len(ledger.trials):
+            raise SettingError(
+                f"study {self.name!r} has no trial {number!r}, it has {len(ledger.trials)} trials"
+            )
+        fidelity = ledger.problem.fidelity
+        trials = list(ledger.trials)
+        end = fidelity.high if fidelity is not None else full_length(trials)
+        if at is None and end is None:
+            raise SettingError("where a curve ends is not known yet: say for which step, such as at=81")
+        steps = [end] if at is None else list(at) if isinstance(at, Sequence) else [at]
+        goals = [_check.number("the step of a forecast", step) for step in steps]
+        if not goals or min(goals) <= 0:
+            raise SettingError(f"a forecast is for steps more than 0, got {at!r}")
+        sign = ledger.signs[index]
+        found = foresee(trials[number], trials, goals, end=end or max(goals), objective=index, sign=sign)
+        if found is None:
+            raise SettingError(f"trial {number} has reported nothing yet: there is no curve to go on")
+        return found
+
     @property
     def user_attrs(self) -> dict[str, Any]:
         """What `set_user_attr` has kept with the study."""
@@ -126,6 +152,16 @@ class Reading(ABC):
 
     def _repr_html_(self) -> str:
         return f"<pre>{self!r}</pre>"
+
+
+def which(ledger: Ledger, objective: str | None, what: str) -> int:
+    """The place of the objective of this name; None names the only one. Raises SettingError."""
+    names = [o.name for o in ledger.problem.objectives]
+    if objective is None and len(names) == 1:
+        return 0
+    if objective not in names:
+        raise SettingError(f"{what} of one objective: give objective= as one of {names}, got {objective!r}")
+    return names.index(objective)
 
 
 def rows(ledger: Ledger) -> list[dict[str, Any]]:

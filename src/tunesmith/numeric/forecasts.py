@@ -100,10 +100,18 @@ class Forecast(NamedTuple):
         return self.quantile(0.5 - 0.5 * level), self.quantile(0.5 + 0.5 * level)
 
 
+def positive(steps: Floats) -> Floats:
+    """Rising steps; those up to 0 as half of the first one above it, for there are logarithms of them."""
+    above = steps[steps > 0.0]
+    least = 0.5 * float(above[0]) if len(above) else 1.0
+    return np.maximum(steps, least) if len(above) < len(steps) else steps
+
+
 def thinned(steps: Floats, most: int) -> NDArray[np.intp]:
     """At most so many indices into rising `steps`, evenly over their logarithms, both ends included."""
     if len(steps) <= most:
         return np.arange(len(steps))
+    steps = positive(steps)
     goals = np.geomspace(steps[0], steps[-1], most)
     found = np.unique(np.searchsorted(steps, goals * (1.0 - 1e-9)).clip(0, len(steps) - 1))
     return found.astype(np.intp)
