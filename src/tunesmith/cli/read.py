@@ -67,7 +67,7 @@ def _listed(info: Any) -> tuple[str, ...]:
 @storage_option
 @json_option
 def show(name: str | None, trial: int | None, storage: str, as_json: bool) -> None:
-    """Show a study: its settings, its trials in numbers, its best trial; or one trial."""
+    """Show a study: its settings, its trials in numbers, its best trial."""
     study = load(name, storage)
     ledger = study.cursor.fold.ledger
     if trial is not None:
