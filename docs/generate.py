@@ -61,6 +61,8 @@ def takes(handles: Handles) -> str:
         )
         if able
     ]
+    if handles.fidelity:
+        words.append("with a fidelity only")
     if not handles.continuous:
         words.append("finite spaces only")
     return ", ".join([*words, _objectives(handles.objectives)])

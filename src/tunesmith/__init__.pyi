@@ -67,10 +67,12 @@ from tunesmith.search._base import Proposal as Proposal
 from tunesmith.search._base import Searcher as Searcher
 from tunesmith.search.auto import AutoSearcher as AutoSearcher
 from tunesmith.search.bandit import BanditSearcher as BanditSearcher
+from tunesmith.search.bohb import BOHBSearcher as BOHBSearcher
 from tunesmith.search.cmaes import CMAESSearcher as CMAESSearcher
 from tunesmith.search.combine import ChainSearcher as ChainSearcher
 from tunesmith.search.combine import FixedSearcher as FixedSearcher
 from tunesmith.search.de import DESearcher as DESearcher
+from tunesmith.search.dehb import DEHBSearcher as DEHBSearcher
 from tunesmith.search.explore import ExploreSearcher as ExploreSearcher
 from tunesmith.search.forest import ForestSearcher as ForestSearcher
 from tunesmith.search.genetic import GeneticSearcher as GeneticSearcher
@@ -86,6 +88,7 @@ from tunesmith.search.pso import PSOSearcher as PSOSearcher
 from tunesmith.search.qmc import QMCSearcher as QMCSearcher
 from tunesmith.search.random import RandomSearcher as RandomSearcher
 from tunesmith.search.replicate import ReplicatingSearcher as ReplicatingSearcher
+from tunesmith.search.smac import SMACSearcher as SMACSearcher
 from tunesmith.search.tpe import TPESearcher as TPESearcher
 from tunesmith.space import Categorical as Categorical
 from tunesmith.space import Choice as Choice

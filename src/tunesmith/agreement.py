@@ -74,6 +74,7 @@ class Same:
             self._differs("fidelity", mine.fidelity, wanted.fidelity)
         if seed is not None and seed != self.spec.seed:
             self._differs("seed", self.spec.seed, seed)
+        searcher, scheduler = presets.halves(searcher, scheduler, objective, mine.fidelity)
         if searcher is not None:
             self._method("searcher", searcher, self.spec.searcher, presets.record(presets.searcher(searcher)))
         if scheduler is not None:

@@ -83,6 +83,7 @@ def open_study(
     found = existing()
     if found is not None:
         return found
+    searcher, scheduler = presets.halves(searcher, scheduler, objective, wanted.fidelity)
     scheduling = presets.scheduler(scheduler, objective, wanted.fidelity)
     chosen = presets.searcher(presets.partner(scheduling) if searcher is None else searcher)
     refuse(wanted, chosen, scheduling)

@@ -37,6 +37,9 @@ SEARCHERS: Mapping[str, str] = {
     "de": "tunesmith.search.de:DESearcher",
     "pso": "tunesmith.search.pso:PSOSearcher",
     "auto": "tunesmith.search.auto:AutoSearcher",
+    "bohb": "tunesmith.search.bohb:BOHBSearcher",
+    "dehb": "tunesmith.search.dehb:DEHBSearcher",
+    "smac": "tunesmith.search.smac:SMACSearcher",
 }
 SCHEDULERS: Mapping[str, str] = {
     "none": "tunesmith.schedule.none:NoScheduler",
@@ -57,6 +60,11 @@ COMBINED: Mapping[str, str] = {  # made of others: names for records, not to be 
     "bandit": "tunesmith.search.bandit:BanditSearcher",
     "replicating": "tunesmith.search.replicate:ReplicatingSearcher",
     "combined": "tunesmith.schedule.combine:CombinedScheduler",
+}
+JOINED: Mapping[str, Mapping[str, Any]] = {  # presets of a searcher and Hyperband, with its settings
+    "bohb": {},
+    "dehb": {"promotion": True, "fresh": True},
+    "smac": {},
 }
 PROMOTING = ("asha", "hyperband")  # with a form that pauses, which suits objectives that can
 AUTO_PARTS = ("gp", "tpe", "cmaes", "nsga2", "nsga3")
@@ -128,10 +136,7 @@ def scheduler(
     """
     if isinstance(given, Sequence) and not isinstance(given, str):
         return together(given, objective, fidelity)
-    settings: dict[str, Any] = {}
-    called = fidelity is not None and not fidelity.whole
-    if given in PROMOTING and (called or inspect.isgeneratorfunction(objective)):
-        settings["promotion"] = True
+    settings = {"promotion": True} if given in PROMOTING and _promotes(objective, fidelity) else {}
     found: Scheduler[Any] = _resolve(_SCHEDULE, DEFAULT_SCHEDULER if given is None else given, settings)
     return found
 
@@ -160,6 +165,37 @@ def partner(scheduler: Scheduler[Any]) -> Searcher[Any] | None:
     settings = {**_EXPLORING, "n_startup": getattr(scheduler, "population", 16)}
     found: Searcher[Any] = _resolve(_SEARCH, "explore", settings)
     return found
+
+
+def halves(
+    given: str | Searcher[Any] | None,
+    scheduling: str | Scheduler[Any] | Sequence[str | Scheduler[Any]] | None,
+    objective: Any = None,
+    fidelity: Fidelity | None = None,
+) -> tuple[str | Searcher[Any] | None, Any]:
+    """What was asked for, with both halves of a preset such as "bohb" where one of them was named.
+
+    Raises SettingError where the other half is another one, and without a fidelity.
+    """
+    names = [one for one in (given, scheduling) if isinstance(one, str) and one in JOINED]
+    if not names:
+        return given, scheduling
+    name = names[0]
+    if given not in (None, name) or scheduling not in (None, name, "hyperband"):
+        other = f"searcher={given!r}" if given not in (None, name) else f"scheduler={scheduling!r}"
+        raise SettingError(
+            f"{name} is a searcher and hyperband joined, and {other} was given beside it: leave that out, or "
+            "give both halves as objects"
+        )
+    if fidelity is None:
+        raise SettingError(f"{name} needs budgets: give fidelity=, such as ts.Fidelity('epoch', 1, 81)")
+    settings = {"promotion": _promotes(objective, fidelity), **JOINED[name]}
+    return name, _resolve(_SCHEDULE, "hyperband", settings)
+
+
+def _promotes(objective: Any, fidelity: Fidelity | None) -> bool:
+    called = fidelity is not None and not fidelity.whole
+    return called or inspect.isgeneratorfunction(objective)
 
 
 def searcher_from(record: Mapping[str, Any]) -> Searcher[Any]:
@@ -229,6 +265,10 @@ def replicated(given: str | Searcher[Any] | None, replicates: int | str | None) 
     """The searcher with promising configurations tried again; what was given where `replicates` is None."""
     if replicates is None:
         return given
+    if isinstance(given, str) and given in JOINED:
+        raise SettingError(
+            f"{given} decides by itself how far trials go, and tries none again: leave replicates= out"
+        )
     from tunesmith.search.replicate import ReplicatingSearcher
 
     return ReplicatingSearcher(searcher(given), replicates)

@@ -24,6 +24,8 @@ SMALL = {  # of those whose asks are slow; small enough that the model is reache
     "gp": {"n_startup": 3, "candidates": 16, "ascents": 1, "fantasies": 2},
     "forest": {"n_startup": 4, "trees": 8, "rounds": 3, "starts": 3, "neighbours": 8, "interleave": 0.1},
     "policy": {"window": 8, "every": 4},
+    "bohb": {"n_startup": 4},
+    "smac": {"n_startup": 4, "trees": 8},
 }
 FEW = {"gp": 8, "auto": 8, "forest": 12, "policy": 14}  # trials of a study; others have 20
 

@@ -2,9 +2,11 @@
 
 from tunesmith.search.auto import AutoSearcher
 from tunesmith.search.bandit import BanditSearcher
+from tunesmith.search.bohb import BOHBSearcher
 from tunesmith.search.cmaes import CMAESSearcher
 from tunesmith.search.combine import ChainSearcher
 from tunesmith.search.de import DESearcher
+from tunesmith.search.dehb import DEHBSearcher
 from tunesmith.search.explore import ExploreSearcher
 from tunesmith.search.forest import ForestSearcher
 from tunesmith.search.genetic import GeneticSearcher
@@ -20,6 +22,7 @@ from tunesmith.search.pso import PSOSearcher
 from tunesmith.search.qmc import QMCSearcher
 from tunesmith.search.random import RandomSearcher
 from tunesmith.search.replicate import ReplicatingSearcher
+from tunesmith.search.smac import SMACSearcher
 from tunesmith.search.tpe import TPESearcher
 from tunesmith.testing.searcher_laws import SearcherLaws
 
@@ -152,3 +155,16 @@ class TestAuto(SearcherLaws):
 
 class TestReplicating(SearcherLaws):
     searcher = ReplicatingSearcher(TPESearcher(n_startup=3), 3)
+
+
+class TestBOHB(SearcherLaws):
+    searcher = BOHBSearcher
+
+
+class TestDEHB(SearcherLaws):
+    searcher = DEHBSearcher
+
+
+class TestSMAC(SearcherLaws):
+    searcher = SMACSearcher(trees=8)
+    n_trials = 14

@@ -187,19 +187,28 @@ class Mixture:
         return found, kernel
 
 
-def fit(frame: Frame, points: Floats, weights: Floats, prior_weight: float, least: float) -> Mixture:
+def fit(
+    frame: Frame,
+    points: Floats,
+    weights: Floats,
+    prior_weight: float,
+    least: float,
+    widths: Floats | None = None,
+) -> Mixture:
     """The mixture of observations and the prior. `points` (n, columns), NaN where unknown; `weights` (n,).
 
-    A bandwidth is the larger gap to the two neighbours in the column (Bergstra et al. 2011), no less than
-    `least` and one cell, no more than 1: neighbours in one column do not tell how sparse the others are, and
-    the next value of a grid must stay within reach.
+    `widths` (1 or n, numbers): bandwidths. Without them one is the larger gap to the two neighbours in the
+    column (Bergstra et al. 2011): neighbours in one column do not tell how sparse the others are. It is no
+    less than `least` and one cell, no more than 1: the next value of a grid must stay within reach.
     """
     unknown = np.isnan(points)
     partial = bool(unknown.any())
     x = points[:, frame.numbers]
     if len(x) and len(frame.numbers):
         lowest = np.maximum(least, frame.step)
-        gaps = _gaps(x) if len(x) <= _CROWD else lowest[None, :]
+        gaps = widths
+        if gaps is None:
+            gaps = _gaps(x) if len(x) <= _CROWD else lowest[None, :]
         bandwidths = np.minimum(np.maximum(gaps, lowest), 1.0)
     else:
         bandwidths = np.ones(x.shape)

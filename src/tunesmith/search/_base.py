@@ -33,6 +33,7 @@ class Handles:
     continuous: bool = True  # parameters with infinitely many values
     objectives: int | None = 1  # how many at most; None: any number
     outcome_constraints: bool = True  # trials may be infeasible after the fact
+    fidelity: bool = False  # it must know the budgets
     gradients: bool = False  # it makes use of them where objectives return a ts.Evaluation
     parents: bool = False  # it proposes from the parameters of the trial whose checkpoint is continued
 

@@ -182,3 +182,9 @@ class _Paused(NamedTuple):
 
     read: int
     first: dict[int, int]
+
+
+def drawn_vector(mixed: Mixed, rng: np.random.Generator) -> Floats:
+    """A latent vector of the numbers, drawn from the priors."""
+    places = zip(mixed.numbers, rng.random(len(mixed.numbers)).tolist(), strict=True)
+    return np.array([mixed.space.dims[d].domain.draw(u) for d, u in places])

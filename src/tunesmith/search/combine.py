@@ -78,6 +78,7 @@ def joint_handles(parts: Sequence[Searcher[Any]]) -> Handles:
         continuous=all(part.handles.continuous for part in parts),
         objectives=min(most, default=None),
         outcome_constraints=all(part.handles.outcome_constraints for part in parts),
+        fidelity=any(part.handles.fidelity for part in parts),
         gradients=any(part.handles.gradients for part in parts),
         parents=any(part.handles.parents for part in parts),
     )

@@ -21,7 +21,16 @@ from tunesmith.record.history import History
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import PAUSED, SEARCHER, Trial
 from tunesmith.search._base import Ask, Handles, Proposal, Searcher
-from tunesmith.search._mixed import Candidate, Mixed, beats, chosen, counted_before, mixed_of, seen
+from tunesmith.search._mixed import (
+    Candidate,
+    Mixed,
+    beats,
+    chosen,
+    counted_before,
+    drawn_vector,
+    mixed_of,
+    seen,
+)
 from tunesmith.search._ranking import ranking_of
 from tunesmith.search._start import start_row
 from tunesmith.space.space import Space
@@ -162,7 +171,7 @@ class DESearcher(Searcher[DEState]):
         ranked, at = _ranked(state, place)
         while True:
             if at is None or len(ranked) < _FEWEST or not mixed.numbers:
-                yield _candidate(mixed, place, _anywhere(mixed, rng))
+                yield _candidate(mixed, place, drawn_vector(mixed, rng))
             elif self.strategy == Strategy.RAND:
                 how = Drawn(self.scale, self.crossover)
                 yield _candidate(mixed, place, classic(at, ranked, how, mixed.nominal, rng), how)
@@ -170,12 +179,6 @@ class DESearcher(Searcher[DEState]):
                 how = state.memory.draw(rng)
                 archive = np.array(state.archive).reshape(len(state.archive), len(mixed.numbers))
                 yield _candidate(mixed, place, mutant(at, ranked, archive, how, mixed.nominal, rng), how)
-
-
-def _anywhere(mixed: Mixed, rng: np.random.Generator) -> Floats:
-    """A vector drawn from the priors."""
-    places = zip(mixed.numbers, rng.random(len(mixed.numbers)).tolist(), strict=True)
-    return np.array([mixed.space.dims[d].domain.draw(u) for d, u in places])
 
 
 def _candidate(mixed: Mixed, place: int, vector: Floats, drawn: Drawn | None = None) -> Candidate:

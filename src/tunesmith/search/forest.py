@@ -105,10 +105,10 @@ class ForestSearcher(HistorySearcher):
         elif ask.rng.uniform("interleave") < self.interleave:
             ranked = iter([space.draw(ask.rng)])
         else:
-            ranked = self._ranked(state, ask, pending)
+            ranked = self.ranked(state, ask, pending)
         return Proposal(untried(state, space, ask.rng, ranked, pending))
 
-    def _ranked(self, history: History, ask: Ask, pending: Floats) -> Iterator[list[float]]:
+    def ranked(self, history: History, ask: Ask, pending: Floats) -> Iterator[list[float]]:
         """Candidates, the most promising first."""
         model = _model(history, ask, pending, self)
         if model is not None:

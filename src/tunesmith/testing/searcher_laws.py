@@ -9,11 +9,8 @@ The checks are plain functions of a `Simulation`, for use outside of pytest too.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,29 +20,33 @@ from tunesmith import api, presets
 from tunesmith._rng import Rng
 from tunesmith.errors import NoTrial, SettingError
 from tunesmith.kernel.cursor import Cursor
-from tunesmith.kernel.plan import prepare
-from tunesmith.record.codec import dumps, loads
 from tunesmith.record.event import Created
-from tunesmith.record.fidelity import Fidelity
 from tunesmith.record.problem import Problem, StudySpec, parse_objectives
 from tunesmith.record.trial import Source
 from tunesmith.schedule._base import Scheduler
 from tunesmith.schedule.asha import ASHA
 from tunesmith.schedule.none import NoScheduler
 from tunesmith.search._base import Ask, Searcher
-from tunesmith.space.grid import grid_size
 from tunesmith.space.space import Space
 from tunesmith.store.memory import MemoryStore
+from tunesmith.testing.searcher_checks import (
+    FIDELITY,
+    able,
+    check_all,
+    check_domain,
+    check_fold,
+    check_fresh_process,
+    check_purity,
+    check_replay,
+    needed,
+)
 from tunesmith.testing.simulate import (
     ALL_FAULTS,
     Faults,
     Order,
     Simulation,
-    answer_of,
     diverged,
-    next_ask,
     simulate,
-    through_json,
     write_log,
 )
 from tunesmith.testing.toys import blend
@@ -53,128 +54,8 @@ from tunesmith.testing.zoo import programs, zoo
 
 WORKERS = (1, 4, 9)
 SCHEDULERS: tuple[Scheduler[Any], ...] = (NoScheduler(), ASHA(), ASHA(promotion=True))
-FIDELITY = Fidelity("step", 1, 9, 3)
 _ZOO = zoo()
 _PROGRAMS = programs()
-
-
-def check_fold(simulation: Simulation, full: int = 6) -> None:
-    """Rebuilt from the log, through JSON and at other times of day, the study proposes what it did.
-
-    Every position that was looked at is reached by one fold that is asked on its way; `full` of them, spread
-    over the log, also by a fold of their own that is asked nothing before.
-    """
-    seed = simulation.spec.seed
-    events = [event._replace(at=event.at + 1e6) for event in through_json(simulation.events)]
-    wanted = simulation.proposals
-    walker = simulation.fold(0)
-    done = 0
-    for position in sorted(wanted):
-        walker.advance(events[done:position])
-        done = position
-        if walker.searcher.prepares:
-            prepare(walker.searcher, walker.search_state, next_ask(walker, seed))
-        answer = answer_of(walker.searcher, walker.search_state, next_ask(walker, seed))
-        assert answer == wanted[position], f"rebuilt from JSON, another proposal at position {position}"
-    for position in _spread(sorted(wanted), full):
-        fold = simulation.fold(position)
-        answer = answer_of(fold.searcher, fold.search_state, next_ask(fold, seed))
-        assert answer == wanted[position], (
-            f"folded without being asked, another proposal at position {position}"
-        )
-
-
-def check_purity(simulation: Simulation) -> None:
-    """States are values: asked again after all that came later, even backwards, they answer as they did."""
-    for held in reversed(simulation.held):
-        again = answer_of(simulation.searcher, held.state, held.ask)
-        assert again == held.answer, (
-            f"the state of position {held.position} has changed, or asking changes it"
-        )
-
-
-def check_domain(simulation: Simulation) -> None:
-    """What was proposed lies in the space, with its constraints kept, and its memo survives JSON."""
-    for held in simulation.held:
-        if held.answer != "nothing":
-            unit, memo = json.loads(held.answer)
-            _check_row([float.fromhex(u) for u in unit], held.ask.space)
-            assert dumps(loads(dumps(memo))) == dumps(memo)
-    space = simulation.spec.problem.space
-    for event in simulation.events if space is not None else ():
-        if isinstance(event, Created) and space is not None:
-            assert space.check(event.params) == dict(event.params)
-            assert space.feasible(event.params), f"{event.params} breaks a constraint"
-
-
-def _check_row(unit: Sequence[float], space: Space) -> None:
-    assert len(unit) == len(space.dims), f"{len(unit)} numbers for {len(space.dims)} dimensions"
-    params = space.decode(unit)
-    assert space.check(params) == params
-    assert space.feasible(params), f"{params} breaks a constraint"
-    for u, parameter in zip(unit, space.dims, strict=True):
-        if parameter.active(params):
-            assert 0.0 <= u <= 1.0, f"{parameter.key} is proposed at {u}, outside [0, 1]"
-
-
-def check_replay(simulation: Simulation) -> None:
-    """All proposals of the searcher in the log come again at the positions that their proposer had read."""
-    numbers = [event.number for event in simulation.events if isinstance(event, Created)]
-    assert numbers == list(range(len(numbers)))
-    from tunesmith.kernel.replay import replay
-
-    result = replay(
-        through_json(simulation.events), simulation.spec, simulation.searcher, simulation.scheduler
-    )
-    assert result.identical, f"trial {result.diverged_at} does not come out again"
-
-
-def check_all(simulation: Simulation) -> None:
-    """All laws that one simulation can show."""
-    check_fold(simulation)
-    check_purity(simulation)
-    check_domain(simulation)
-    check_replay(simulation)
-
-
-def check_fresh_process(paths: Sequence[Path]) -> None:
-    """In a process that has seen nothing, the studies of these logs propose what they did."""
-    code = (
-        "import json, pathlib, sys; from tunesmith.testing.simulate import diverged; "
-        "print(json.dumps([diverged(pathlib.Path(path)) for path in json.load(sys.stdin)]))"
-    )
-    environment = {**os.environ, "PYTHONHASHSEED": "77"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=json.dumps([str(path) for path in paths]),
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    for path, positions in zip(paths, json.loads(done.stdout), strict=True):
-        assert not positions, f"a fresh process proposes otherwise at {positions} of {path}"
-
-
-def able(searcher: Searcher[Any], space: Space | None, objectives: int = 1) -> bool:
-    """Whether the searcher says that it can deal with such a study."""
-    handles = searcher.handles
-    if handles.objectives is not None and objectives > handles.objectives:
-        return False
-    if space is None:
-        return handles.define_by_run
-    return (
-        (handles.conditions or not any(p.rules for p in space.parameters))
-        and (handles.constraints or not space.constraints)
-        and (handles.continuous or grid_size(space) is not None)
-    )
-
-
-def _spread(positions: Sequence[int], count: int) -> Sequence[int]:
-    if len(positions) <= count:
-        return positions
-    return [positions[round(i * (len(positions) - 1) / (count - 1))] for i in range(count)]
 
 
 @lru_cache(maxsize=64)
@@ -189,7 +70,7 @@ def _in_zoo(searcher: Searcher[Any], name: str, n_trials: int) -> Simulation:
         workers=WORKERS[place % 3],
         seed=place,
         n_trials=n_trials,
-        fidelity=None if place % 4 == 0 and scheduler == NoScheduler() else FIDELITY,
+        fidelity=needed(searcher) if place % 4 == 0 and scheduler == NoScheduler() else FIDELITY,
         faults=ALL_FAULTS,
     )
 
@@ -245,6 +126,7 @@ class SearcherLaws:
                 seed=workers,
                 n_trials=self.n_trials,
                 faults=ALL_FAULTS,
+                fidelity=needed(searcher),
             )
         )
 
@@ -254,7 +136,13 @@ class SearcherLaws:
         searcher = self.able(_ZOO["two parents"])
         check_all(
             simulate(
-                searcher, _ZOO["two parents"], workers=workers, order=order, n_trials=self.n_trials, seed=3
+                searcher,
+                _ZOO["two parents"],
+                workers=workers,
+                order=order,
+                n_trials=self.n_trials,
+                seed=3,
+                fidelity=needed(searcher),
             )
         )
 
@@ -298,6 +186,7 @@ class SearcherLaws:
                 n_trials=self.n_trials,
                 faults=ALL_FAULTS,
                 seed=5,
+                fidelity=needed(searcher),
             )
         )
 
@@ -309,23 +198,32 @@ class SearcherLaws:
             *((space, 1) for space in _ZOO.values()),
         ]
         cases += [(_ZOO["one float"], 2), (_ZOO["one float"], 7)]
-        for space, count in cases:
+        for (space, count), fidelity in product(cases, (None, FIDELITY)):
             goals = {f"goal{i}": "minimize" for i in range(count)}
-            if able(searcher, space, count):
-                api.create_study(space, objectives=goals, searcher=searcher, seed=0)
+            study: dict[str, Any] = {
+                "objectives": goals,
+                "searcher": searcher,
+                "fidelity": fidelity,
+                "seed": 0,
+            }
+            if able(searcher, space, count, fidelity):
+                api.create_study(space, **study)
             else:
                 with pytest.raises(SettingError):
-                    api.create_study(space, objectives=goals, searcher=searcher, seed=0)
+                    api.create_study(space, **study)
 
     def test_the_seed_is_all_the_chance_there_is(self) -> None:
         searcher = self.able(_ZOO["twenty dimensions"])
-        first, again = (simulate(searcher, _ZOO["twenty dimensions"], seed=11, workers=4) for _ in range(2))
+        space, fidelity = _ZOO["twenty dimensions"], needed(searcher)
+        first, again = (simulate(searcher, space, seed=11, workers=4, fidelity=fidelity) for _ in range(2))
         assert first.proposals == again.proposals
 
     @pytest.mark.parametrize("space", ["twenty dimensions", "beliefs", "odd labels", "one float"])
     def test_what_is_prepared_is_what_would_be_asked(self, space: str) -> None:
         searcher = self.able(_ZOO[space])
-        problem = Problem(objectives=parse_objectives(None, None), space=_ZOO[space])
+        problem = Problem(
+            objectives=parse_objectives(None, None), space=_ZOO[space], fidelity=needed(searcher)
+        )
         found = []
         for ahead in (False, True):
             store = MemoryStore()
@@ -341,7 +239,9 @@ class SearcherLaws:
     def test_a_batch_is_what_single_asks_propose(self) -> None:
         searcher = self.able(_ZOO["twenty dimensions"])
         space = _ZOO["twenty dimensions"]
-        state = searcher.init(Problem(objectives=parse_objectives(None, None), space=space))
+        state = searcher.init(
+            Problem(objectives=parse_objectives(None, None), space=space, fidelity=needed(searcher))
+        )
         rows = searcher.ask_batch(state, Ask(1020, space, (), Rng(3, 1020)), 9)
         if searcher.learns:
             assert rows is None, "what learns must be told of each before the next"
@@ -360,7 +260,7 @@ class SearcherLaws:
 
     def test_when_nothing_is_left_the_study_ends(self) -> None:
         searcher = self.able(_ZOO["six points"])
-        found = simulate(searcher, _ZOO["six points"], n_trials=40, workers=4)
+        found = simulate(searcher, _ZOO["six points"], n_trials=40, workers=4, fidelity=needed(searcher))
         assert found.exhausted == searcher.ends, "`ends` must say whether the searcher ever has nothing left"
         if not searcher.ends:
             return
@@ -385,7 +285,15 @@ class SearcherLaws:
             program = _PROGRAMS["growing program"]
             write_log(
                 paths[-1],
-                simulate(searcher, None, objective=program, workers=4, faults=ALL_FAULTS, n_trials=12),
+                simulate(
+                    searcher,
+                    None,
+                    objective=program,
+                    workers=4,
+                    faults=ALL_FAULTS,
+                    n_trials=12,
+                    fidelity=needed(searcher),
+                ),
             )
         assert not any(map(diverged, paths))
         check_fresh_process(paths)
