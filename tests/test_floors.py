@@ -12,6 +12,7 @@ FLOORS = [
     ["errors", "_rng", "_check", "_optional", "_owner", "_script", "_threads", "_deprecate", "_version"],
     ["space", "numeric"],
     ["record"],
+    ["model"],
     ["search", "schedule", "store", "execute", "analysis"],
     ["kernel"],
     # floor 5 in five steps: defaults; what is refused, what is shown; studies; the functions that use them;

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tunesmith.search import _surrogate
+from tunesmith.model import surrogate as _surrogate
 from tunesmith.search.gp import GPSearcher
 from tunesmith.testing.searcher_laws import check_all
 from tunesmith.testing.simulate import Faults, Order, simulate

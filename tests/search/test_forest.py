@@ -8,9 +8,9 @@ from driver import Driver, space
 
 import tunesmith.space as ts
 from tunesmith.errors import SettingError
+from tunesmith.model.layout import layout_of
 from tunesmith.record.trial import Report, Trial, TrialState
 from tunesmith.search._evidence import chosen, evidence_of
-from tunesmith.search._layout import layout_of
 from tunesmith.search.forest import ForestSearcher
 from tunesmith.search.random import RandomSearcher
 

@@ -10,14 +10,14 @@ import tunesmith as ts
 from tunesmith import presets
 from tunesmith._rng import Rng
 from tunesmith.kernel.plan import prepare
+from tunesmith.model.acquire import Effort, maximise
+from tunesmith.model.surrogate import loss, surrogate
+from tunesmith.model.terms import Improvement, Rough
+from tunesmith.model.view import view_of
 from tunesmith.numeric.warp import POWERS, Bend, Reach, yeo_johnson
 from tunesmith.record.trial import TrialState
 from tunesmith.search import _pool
-from tunesmith.search._acquire import Effort, maximise
 from tunesmith.search._base import Ask
-from tunesmith.search._surrogate import loss, surrogate
-from tunesmith.search._terms import Improvement, Rough
-from tunesmith.search._view import view_of
 from tunesmith.search.gp import GPSearcher
 from tunesmith.search.random import RandomSearcher
 from tunesmith.search.replicate import ReplicatingSearcher

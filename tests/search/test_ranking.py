@@ -5,9 +5,9 @@ import pytest
 from driver import problem_of, space
 
 import tunesmith.space as ts
+from tunesmith.model.ranking import Ranking, ranking_of
 from tunesmith.record.history import History
 from tunesmith.record.trial import Report, Trial, TrialState
-from tunesmith.search._ranking import Ranking, ranking_of
 from tunesmith.search._split import split
 
 ONE = space({"x": ts.Float(0, 1)})

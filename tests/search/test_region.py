@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 import tunesmith as ts
 from tunesmith.errors import SettingError
+from tunesmith.model.region import FIRST, LEAST, MOST, region_of
 from tunesmith.record.history import History
 from tunesmith.record.problem import Problem, parse_objectives
 from tunesmith.record.trial import Trial, TrialState
 from tunesmith.search import _pool, _promise
-from tunesmith.search._region import FIRST, LEAST, MOST, region_of
 from tunesmith.search.gp import GPSearcher
 from tunesmith.testing.searcher_laws import check_all
 from tunesmith.testing.simulate import Faults, simulate

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tunesmith.model.terms import Feasible, Hypervolume, Improvement, Rough
 from tunesmith.numeric import gp
 from tunesmith.numeric.embedding import Embedding
-from tunesmith.search._terms import Feasible, Hypervolume, Improvement, Rough
 
 DIMS = 3
 _FRONT = np.array([[-1.0, 0.5], [-0.2, -0.3], [0.6, -1.1]])

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.layout import layout_of
 from tunesmith.numeric.variation import Genes, crossed, filled, mutated
 from tunesmith.record.history import STATES, History, pending_units
 from tunesmith.record.trial import TrialState
 from tunesmith.search._base import Ask, Proposal
-from tunesmith.search._layout import layout_of
 from tunesmith.search._start import start_row
 from tunesmith.search._untried import untried
 from tunesmith.space.space import Space

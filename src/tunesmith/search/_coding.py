@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.search._layout import Layout, inferred
+from tunesmith.model.layout import Layout, inferred
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.model.ranking import ranking_of
 from tunesmith.numeric.labels import half_ranked, normal_scores, standardised
 from tunesmith.record.history import STATES, History
 from tunesmith.record.trial import TrialState
-from tunesmith.search._ranking import ranking_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

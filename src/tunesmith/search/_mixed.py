@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith._rng import Rng
+from tunesmith.model.layout import cell_edges, layout_of
+from tunesmith.model.ranking import ranking_of
 from tunesmith.record.history import History, pending_units
 from tunesmith.record.trial import PAUSED
 from tunesmith.search._base import Ask
-from tunesmith.search._layout import cell_edges, layout_of
-from tunesmith.search._ranking import ranking_of
 from tunesmith.search._untried import untried
 from tunesmith.space.space import Space
 

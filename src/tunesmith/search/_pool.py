@@ -18,19 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith._rng import Rng
+from tunesmith.model.acquire import Effort, Valued, polish
+from tunesmith.model.region import region_of
+from tunesmith.model.surrogate import Surrogate, lengths_of, loss, surrogate
+from tunesmith.model.targets import targets
+from tunesmith.model.terms import Gradient, Rough, Term
+from tunesmith.model.view import View, view_of
 from tunesmith.numeric.acquisition import log_ei, log_mean
 from tunesmith.numeric.maximize import ascend
 from tunesmith.numeric.warp import Bend
 from tunesmith.record.history import STATES, History, pending_units
 from tunesmith.record.trial import COMPLETE, FAILED, Trial
-from tunesmith.search._acquire import Effort, Valued, polish
 from tunesmith.search._base import Ask
 from tunesmith.search._promise import Settings, beside
-from tunesmith.search._region import region_of
-from tunesmith.search._surrogate import Surrogate, lengths_of, loss, surrogate
-from tunesmith.search._targets import targets
-from tunesmith.search._terms import Gradient, Rough, Term
-from tunesmith.search._view import View, view_of
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]

@@ -12,12 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.numeric.pareto import nondominated
-from tunesmith.record.history import History
-from tunesmith.search._acquire import Effort
-from tunesmith.search._base import Ask
-from tunesmith.search._region import region_of
-from tunesmith.search._surrogate import (
+from tunesmith.model.acquire import Effort
+from tunesmith.model.region import region_of
+from tunesmith.model.surrogate import (
     Manner,
     Surrogate,
     constraint,
@@ -28,9 +25,12 @@ from tunesmith.search._surrogate import (
     scalarised,
     surrogate,
 )  # fmt: skip
-from tunesmith.search._targets import targets
-from tunesmith.search._terms import Believed, Cheap, Feasible, Gradient, Hypervolume, Improvement, Rough, Term
-from tunesmith.search._view import View, view_of
+from tunesmith.model.targets import targets
+from tunesmith.model.terms import Believed, Cheap, Feasible, Gradient, Hypervolume, Improvement, Rough, Term
+from tunesmith.model.view import View, view_of
+from tunesmith.numeric.pareto import nondominated
+from tunesmith.record.history import History
+from tunesmith.search._base import Ask
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]

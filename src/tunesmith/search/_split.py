@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.model.ranking import Ranking, ranking_of
 from tunesmith.record.history import History
-from tunesmith.search._ranking import Ranking, ranking_of
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tunesmith.errors import SettingError
+from tunesmith.model.layout import layout_of
 from tunesmith.numeric.axis import Kind
 from tunesmith.record.history import History
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal, Rule, Searcher, label
-from tunesmith.search._layout import layout_of
 from tunesmith.search.combine import Parts, as_seen_by, ask_for, ask_part, check_parts, settle
 
 

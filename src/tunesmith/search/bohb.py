@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.layout import inferred, layout_of
+from tunesmith.model.ranking import ranking_of
 from tunesmith.numeric.parzen import Mixture, fit
 from tunesmith.record.history import History, pending_units
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
 from tunesmith.search._at_budget import AtBudgets
 from tunesmith.search._base import Ask, Handles, Proposal, Searcher
-from tunesmith.search._layout import inferred, layout_of
-from tunesmith.search._ranking import ranking_of
 from tunesmith.search._untried import untried
 
 Floats = NDArray[np.float64]

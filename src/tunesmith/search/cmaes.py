@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.layout import layout_of
+from tunesmith.model.ranking import ranking_of
 from tunesmith.numeric.categories import Categories
 from tunesmith.numeric.cma import Evolution, default_size, rates, start, update, warm_start
 from tunesmith.numeric.margin import with_margin
@@ -26,9 +28,7 @@ from tunesmith.record.history import History
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import PAUSED, SEARCHER, Trial
 from tunesmith.search._base import Ask, Handles, Proposal, Searcher
-from tunesmith.search._layout import layout_of
 from tunesmith.search._mixed import Candidate, Mixed, chance, chosen, counted_before, mixed_of
-from tunesmith.search._ranking import ranking_of
 from tunesmith.search._restarts import Plan, Restart, ended, window
 from tunesmith.space.space import Space
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.ranking import ranking_of
 from tunesmith.numeric.evolve import Drawn, Memory, classic, mutant
 from tunesmith.record.history import History
 from tunesmith.record.problem import Problem
@@ -31,7 +32,6 @@ from tunesmith.search._mixed import (
     mixed_of,
     seen,
 )
-from tunesmith.search._ranking import ranking_of
 from tunesmith.search._start import start_row
 from tunesmith.space.space import Space
 

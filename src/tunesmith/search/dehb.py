@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.ranking import ranking_of
 from tunesmith.numeric.evolve import Drawn, classic
 from tunesmith.record.history import History
 from tunesmith.record.problem import Problem
@@ -23,7 +24,6 @@ from tunesmith.record.trial import SEARCHER, Trial
 from tunesmith.search._at_budget import AtBudgets
 from tunesmith.search._base import Ask, Handles, Proposal, Searcher
 from tunesmith.search._mixed import Candidate, Mixed, beats, chosen, drawn_vector, mixed_of, seen
-from tunesmith.search._ranking import ranking_of
 from tunesmith.search.de import Member
 from tunesmith.space.space import Space
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.ranking import ranking_of
 from tunesmith.record.history import History, pending_units, unit_row
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
 from tunesmith.search._moves import filled
-from tunesmith.search._ranking import ranking_of
 from tunesmith.search._start import start_row
 from tunesmith.search._untried import feasible, untried
 from tunesmith.space.base import Domain

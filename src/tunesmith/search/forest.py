@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tunesmith import _check
 from tunesmith._rng import Rng
 from tunesmith.errors import SettingError
+from tunesmith.model.layout import layout_of
 from tunesmith.numeric.acquisition import log_ei
 from tunesmith.numeric.ehvi import tchebycheff
 from tunesmith.numeric.exchange import Exchange
@@ -29,7 +30,6 @@ from tunesmith.record.history import History, pending_units
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
 from tunesmith.search._coding import Coding
 from tunesmith.search._evidence import Evidence, chosen, evidence_of
-from tunesmith.search._layout import layout_of
 from tunesmith.search._start import start_row
 from tunesmith.search._untried import feasible, untried
 

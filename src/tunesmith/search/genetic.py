@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.ranking import ranking_of
 from tunesmith.record.history import History
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
@@ -28,7 +29,6 @@ from tunesmith.search._breeding import (
     population_for,
     usable,
 )
-from tunesmith.search._ranking import ranking_of
 
 Indices = NDArray[np.intp]
 

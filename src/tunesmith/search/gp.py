@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.acquire import Effort, maximise
+from tunesmith.model.surrogate import Manner
 from tunesmith.record.history import History, pending_units
 from tunesmith.record.problem import Problem
-from tunesmith.search._acquire import Effort, maximise
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
 from tunesmith.search._pool import pool_of, ranked_by_pool
 from tunesmith.search._promise import Promise, Settings, promise
 from tunesmith.search._start import start_row
-from tunesmith.search._surrogate import Manner
 from tunesmith.search._untried import tried_of, untried
 
 Floats = NDArray[np.float64]

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.layout import layout_of
 from tunesmith.numeric.axis import Axis, Kind
 from tunesmith.numeric.controller import Heads, advantages, chosen, evaluated, improved, untrained
 from tunesmith.record.history import STATES, History, pending_units
 from tunesmith.record.trial import COMPLETE, FAILED, SEARCHER, Trial
 from tunesmith.search._base import Ask, HistorySearcher, Proposal
-from tunesmith.search._layout import layout_of
 from tunesmith.search._start import start_row
 from tunesmith.search._untried import untried
 from tunesmith.space.space import Space

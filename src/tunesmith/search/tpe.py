@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
+from tunesmith.model.layout import Layout, inferred, layout_of
 from tunesmith.numeric.parzen import Frame, Mixture, fit
 from tunesmith.record.history import History, pending_units
 from tunesmith.search._base import Ask, Handles, HistorySearcher, Proposal
-from tunesmith.search._layout import Layout, inferred, layout_of
 from tunesmith.search._split import split
 from tunesmith.search._start import start_row
 from tunesmith.search._untried import untried

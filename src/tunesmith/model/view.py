@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.model.layout import Layout, inferred, layout_of
+from tunesmith.model.region import Region
 from tunesmith.numeric.axis import Axis, Kind
 from tunesmith.numeric.embedding import Embedding
 from tunesmith.numeric.qmc import SOBOL_BLOCK, sobol
 from tunesmith.record.history import History
-from tunesmith.search._layout import Layout, inferred, layout_of
-from tunesmith.search._region import Region
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.model.ranking import ranking_of
 from tunesmith.record.history import STATES, History
 from tunesmith.record.trial import COMPLETE, FAILED
-from tunesmith.search._ranking import ranking_of
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.model.targets import targets
+from tunesmith.model.view import view_of
 from tunesmith.numeric import gp
 from tunesmith.numeric.ehvi import tchebycheff
 from tunesmith.numeric.embedding import Embedding
 from tunesmith.numeric.pareto import fronts
 from tunesmith.numeric.warp import POWERS, Reach, bilog, yeo_johnson
 from tunesmith.record.history import History
-from tunesmith.search._targets import targets
-from tunesmith.search._view import view_of
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]

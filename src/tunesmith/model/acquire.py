@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.model.view import View
 from tunesmith.numeric.maximize import ascend
-from tunesmith.search._view import View
 
 Floats = NDArray[np.float64]
 Valued = Callable[[Floats], tuple[Floats, Callable[[], Floats]]]

@@ -1,0 +1,1 @@
+"""Models of a history, on which searchers and schedulers decide alike."""
