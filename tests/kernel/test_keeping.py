@@ -274,6 +274,8 @@ def test_copies_of_files_go_with_the_attempt(tmp_path):
     gc.collect()
     assert not path.exists()
     mine = study.load_checkpoint()
+    del study
+    gc.collect()
     assert mine.read_bytes() == b"w"
 
 

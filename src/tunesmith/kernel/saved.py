@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 import weakref
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from tunesmith.errors import CheckpointLost, SettingError, StoreError
 from tunesmith.record.event import Checkpointed
 from tunesmith.store.checkpoints import Shelf, discard
 
+_STAYING: list[Saved] = []  # whose copies of files users may look at whenever they like
+
 
 class Saved:
     """The checkpoints of one trial, newest first, and the copies of files that were made of them.
@@ -20,13 +23,14 @@ class Saved:
     The copies lie in a place of their own, and go with this object.
     """
 
-    __slots__ = ("__weakref__", "_copies", "_number", "_shelf", "trail")
+    __slots__ = ("__weakref__", "_copies", "_number", "_shelf", "_within", "trail")
 
     def __init__(self, shelf: Shelf | None, number: int, trail: Sequence[Checkpointed]) -> None:
         self._shelf = shelf
         self._number = number
         self.trail = tuple(trail)
         self._copies: list[Path] = []
+        self._within: Path | None = None
         weakref.finalize(self, _discard, self._copies, os.getpid())
 
     @property
@@ -49,6 +53,12 @@ class Saved:
         """The log has it: it is the newest."""
         self.trail = (checkpoint, *self.trail)
 
+    def to_the_end(self) -> Saved:
+        """Itself, with copies that stay until this process ends."""
+        _STAYING.append(self)
+        self._within = Path(tempfile.gettempdir())  # a study in memory takes its own place along
+        return self
+
     def load(self, pickle: bool) -> tuple[Any, float] | None:
         """The newest that is whole, with its step; None when there is none.
 
@@ -57,7 +67,7 @@ class Saved:
         lost: list[str] = []
         for checkpoint in self.trail:
             try:
-                data, copy = self.shelf.load(checkpoint.file, pickle=pickle)
+                data, copy = self.shelf.load(checkpoint.file, pickle=pickle, within=self._within)
             except CheckpointLost as error:
                 lost.append(
                     f"the checkpoint of trial {checkpoint.number} at step {checkpoint.step:g}: {error}"

@@ -39,7 +39,6 @@ class Study(Reading):
         self.cursor = cursor
         self.leaving = False  # set by signal handlers: the next Ctrl-C puts running trials back
         self._handles: dict[int, TrialHandle] = {}
-        self._kept: list[Saved] = []  # whose copies of files the user may look at
 
     def _read(self) -> Ledger:
         return self.cursor.read()
@@ -257,16 +256,14 @@ class Study(Reading):
     def load_checkpoint(self, trial: Trial | int | None = None, *, pickle: bool = False) -> Any:
         """The newest checkpoint of a trial, by default of the best one; None when none is kept.
 
-        Of a file or folder it is the path of a copy, which goes with this object. Raises as the trial's own
+        Of a file or folder it is the path of a copy, which goes with this process. Raises as the trial's own
         `load_checkpoint`.
         """
         chosen = self.best_trial if trial is None else trial
         number = chosen if isinstance(chosen, int) else chosen.number
         with self.cursor.lock:
             trail = self._read().checkpoints.get(number, ())
-        kept = Saved(self.cursor.context.checkpoints, number, trail)
-        self._kept.append(kept)
-        found = kept.load(pickle)
+        found = Saved(self.cursor.context.checkpoints, number, trail).to_the_end().load(pickle)
         return None if found is None else found[0]
 
     def stop(self, *, now: bool = False) -> None:

@@ -162,6 +162,11 @@ class PBT(Scheduler[_State]):
             return Resume(member.number, high)
         return Start(high, self._parent(state, place, member, number))
 
+    def parents(self, state: _State) -> list[int]:
+        """The last trials of empty places: where none of the best goes on, their own training does."""
+        members = state.population.members
+        return [m.number for m in members if m.stage is Stage.VACANT and m.number is not None]
+
     def _parent(self, state: _State, place: int, member: Member, number: int) -> int | None:
         """One of the best; where none goes on the place's last trial, None when that had got nowhere."""
         population = state.population

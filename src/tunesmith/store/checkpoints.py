@@ -22,7 +22,7 @@ from tunesmith.errors import CheckpointLost, SettingError, StoreError, Tunesmith
 from tunesmith.record.ledger import MOST_CHECKPOINTS
 from tunesmith.record.problem import StudySpec
 from tunesmith.store import _formats, _paths
-from tunesmith.store._blobs import OLD_NAME, Blobs, Folder, discard
+from tunesmith.store._blobs import OLD_NAME, Blobs, Folder, discard, own_name
 from tunesmith.store._remote import Remote, remote
 
 __all__ = ["Checkpoints", "Shelf", "discard", "parsed", "shelf_of"]
@@ -166,14 +166,15 @@ class Shelf:
                 f"a checkpoint could not be stored in {self.where}: {type(error).__name__}: {error}"
             ) from error
 
-    def load(self, name: str, *, pickle: bool = False) -> tuple[Any, Path | None]:
+    def load(self, name: str, *, pickle: bool = False, within: Path | None = None) -> tuple[Any, Path | None]:
         """What was saved under `name`; of files a copy, and what to `discard` when it is not needed any more.
 
-        Raises CheckpointLost when it is gone or damaged, StoreError when that cannot be told.
+        `within`: the folder for the copy, when it is not to lie in this place. Raises CheckpointLost when it is
+        gone or damaged, StoreError when that cannot be told.
         """
         kind, digest = parsed(name)
         try:
-            copy = self.blobs.scratch()
+            copy = self.blobs.scratch() if within is None else within / f"tunesmith-{own_name()}"
             if kind in _paths.KINDS:
                 return _paths.load(self.blobs, digest, copy), copy
             try:
