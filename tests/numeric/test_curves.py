@@ -47,7 +47,8 @@ def test_shapes_fall_from_one_to_zero():
 def test_intervals_hold_what_they_say(size, alone):
     """160 curves. With a true coverage of 0.8 (0.95), to be out of bounds has a chance below 1 in 500.
 
-    Alone a curve may be forecast with too much caution, hence the upper bound; seeds are fixed.
+    Curves as clean as these are forecast with more caution than they need, alone above all, hence the upper
+    bounds; seeds are fixed.
     """
     inside = []
     for seed in range(4):
@@ -58,7 +59,7 @@ def test_intervals_hold_what_they_say(size, alone):
         chance = found.below(y[20:, -1:])[:, 0]
         inside += [np.abs(chance - 0.5) < 0.4, np.abs(chance - 0.5) < 0.475]
     eighty, most = np.mean(inside[::2]), np.mean(inside[1::2])
-    assert 0.7 <= eighty <= (1.0 if alone else 0.95)
+    assert 0.7 <= eighty <= (1.0 if alone else 0.97)
     assert most >= 0.9
 
 

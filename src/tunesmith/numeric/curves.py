@@ -35,6 +35,7 @@ MOST_POINTS = 16  # of a curve; neighbours are averaged
 _NOISES = (0.004, 0.025, 0.15)  # standard deviations, over s
 _DRIFTS = ((0.03, 0.0), (0.2, 0.0), (0.03, 0.3), (0.03, 1.2))  # rough and smooth, at the end, over s
 _FADES = (0.0, 1.0)  # noise variance ~ t^-fade
+_NOISE_COUNT = len(_NOISES) * len(_DRIFTS) * len(_FADES)
 _FREEDOM = 1.5  # nu where only the curve itself tells its scale
 _SHARED_FREEDOM = 4.0  # nu with curves of the same study
 _DECLINE = 0.5  # m of D where nothing is known, over s0
@@ -47,6 +48,7 @@ _TURN_ROUNDS = 20
 _BEGINNINGS = (0.4, 0.6, 0.8)  # of the logarithm of the length
 _PARTS = 24  # of a forecast that are kept
 _TINY = 1e-12
+_HUGE = 1e100  # losses beyond are left out as infinite ones are: their squares would be
 
 
 class CurvePrior(NamedTuple):
@@ -114,7 +116,7 @@ def _turns(curves: Sequence[tuple[Floats, Floats]], prior: CurvePrior) -> Floats
     if not chances:
         return base
     likelihood = np.concatenate(chances)
-    likelihood /= likelihood.max(axis=1, keepdims=True)
+    likelihood /= likelihood.max(axis=1, keepdims=True) + 1e-300
     share, weights = 1.0 / len(_BEGINNINGS), base  # beginnings of one curve are not independent
     for _ in range(_TURN_ROUNDS):
         found_by = weights * likelihood
@@ -154,42 +156,17 @@ class _Packed(NamedTuple):
             scale = np.array([_own_scale(own) ** 2 for _, own, _ in binned])
             mean = np.stack([last, _DECLINE * np.sqrt(scale), np.zeros_like(last)], axis=1)
             spread = np.broadcast_to(np.diag(_LOOSE), (len(last), 3, 3))
-            noises = np.full(len(_NOISES) * len(_DRIFTS) * len(_FADES), 0.0)
             far = np.maximum(t.max(axis=1, keepdims=True), end)
-            return cls(
-                t,
-                y,
-                counts,
-                t[:, :1],
-                far,
-                mean,
-                spread,
-                scale,
-                _FREEDOM,
-                log_weights(),
-                noises,
-                np.array(_TURN_WEIGHTS),
-            )
+            usual = _FREEDOM, log_weights(), np.zeros(_NOISE_COUNT), np.array(_TURN_WEIGHTS)
+            return cls(t, y, counts, t[:, :1], far, mean, spread, scale, *usual)
         rows = len(t)
         first = np.minimum(t[:, :1], prior.first)
         far = np.full((rows, 1), max(prior.end, end, float(t.max())))
         mean = np.broadcast_to(prior.mean, (rows, 3))
         spread = np.broadcast_to(prior.covariance, (rows, 3, 3))
         scale = np.full(rows, prior.scale)
-        return cls(
-            t,
-            y,
-            counts,
-            first,
-            far,
-            mean,
-            spread,
-            scale,
-            prior.freedom,
-            prior.shapes,
-            prior.noises,
-            prior.turns,
-        )
+        common = prior.freedom, prior.shapes, prior.noises, prior.turns
+        return cls(t, y, counts, first, far, mean, spread, scale, *common)
 
 
 class _Posterior:
@@ -207,10 +184,10 @@ class _Posterior:
         self.inverse = np.linalg.inv(r)  # (curves, r, points, points)
         log_r = np.linalg.slogdet(r)[1]
         residual = (data.y[:, None] - np.einsum("bkpc,bc->bkp", self.x, data.mean)) * there[:, None]
-        self.rx = np.einsum("brpq,bkqc->brkpc", self.inverse, self.x, optimize=True)
+        rx = np.einsum("brpq,bkqc->brkpc", self.inverse, self.x, optimize=True)
         ry = np.einsum("brpq,bkq->brkp", self.inverse, residual, optimize=True)
         tight = np.linalg.inv(data.covariance)[:, None, None]
-        precision = np.einsum("bkpc,brkpd->brkcd", self.x, self.rx, optimize=True) + tight
+        precision = np.einsum("bkpc,brkpd->brkcd", self.x, rx, optimize=True) + tight
         self.v, log_precision = _inverted(precision)
         pull = np.einsum("bkpc,brkp->brkc", self.x, ry, optimize=True)
         self.shift = np.einsum("brkcd,brkd->brkc", self.v, pull)  # of w from its prior mean
@@ -234,16 +211,15 @@ class _Posterior:
         return np.stack([ones, phi, psi], axis=-1)
 
     def _drift(self, a: Floats, b: Floats) -> Floats:
-        """Covariances of the drift, a Wiener process in log t that is 0 at the first step."""
+        """Covariances of the drift: Wiener processes in log t, 0 at the first step, and integrated ones."""
         whole = np.log(self.data.end / self.data.first)
         whole = np.where(whole > 0, whole, 1.0)
-        left, right = (np.log(z / self.data.first) / whole for z in (a, b))
+        left, right = (np.log(np.maximum(z / self.data.first, 1.0)) / whole for z in (a, b))
         common = np.minimum(left[:, None, :, None], right[:, None, None, :])
         other = np.maximum(left[:, None, :, None], right[:, None, None, :])
         rough, smooth = (self.noises[:, i, None, None] ** 2 for i in (1, 2))
-        return np.asarray(
-            rough * common + smooth * common**2 * (1.5 * other - 0.5 * common), dtype=np.float64
-        )
+        twice = common**2 * (1.5 * other - 0.5 * common)  # of the integrated process
+        return np.asarray(rough * common + smooth * twice, dtype=np.float64)
 
     def _noise(self, t: Floats) -> Floats:
         """Variances of one measurement, (curves, r, points); a fade leaves the middle, by log t, as it is."""
@@ -320,7 +296,6 @@ def _first_guess(curves: Sequence[tuple[Floats, Floats]], end: float) -> CurvePr
     middle, gain = float(np.median(last)), float(np.median(drop))
     spread = max(float(np.median(np.abs(last - middle))), float(np.median(np.abs(drop))), 0.0)
     spread = spread or _own_scale(np.concatenate([y for _, y in curves]))
-    noises = np.zeros(len(_NOISES) * len(_DRIFTS) * len(_FADES))
     return CurvePrior(
         first=min(float(t[0]) for t, _ in curves),
         end=max(float(end), *(float(t[-1]) for t, _ in curves)),
@@ -329,7 +304,7 @@ def _first_guess(curves: Sequence[tuple[Floats, Floats]], end: float) -> CurvePr
         scale=spread**2,
         freedom=_SHARED_FREEDOM,
         shapes=log_weights(),
-        noises=noises,
+        noises=np.zeros(_NOISE_COUNT),
         turns=np.array(_TURN_WEIGHTS),
     )
 
@@ -353,7 +328,7 @@ def _own_scale(y: Floats) -> float:
 
 def _cleaned(curve: Curve) -> tuple[Floats, Floats]:
     t, y = np.asarray(curve[0], dtype=np.float64), np.asarray(curve[1], dtype=np.float64)
-    fine = np.isfinite(y)
+    fine = np.abs(y) < _HUGE  # NaN is not
     return positive(t[fine]), y[fine]
 
 
