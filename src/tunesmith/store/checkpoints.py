@@ -167,10 +167,10 @@ class Shelf:
             ) from error
 
     def load(self, name: str, *, pickle: bool = False, within: Path | None = None) -> tuple[Any, Path | None]:
-        """What was saved under `name`; of files a copy, and what to `discard` when it is not needed any more.
+        """What was saved under `name`; of files a copy, and what to `discard` when it is needed no more.
 
-        `within`: the folder for the copy, when it is not to lie in this place. Raises CheckpointLost when it is
-        gone or damaged, StoreError when that cannot be told.
+        `within`: the folder for the copy, when it is not to lie in this place. Raises CheckpointLost when it
+        is gone or damaged, StoreError when that cannot be told.
         """
         kind, digest = parsed(name)
         try:
