@@ -93,3 +93,15 @@ def test_several_objectives_are_forecast_one_by_one():
         study.forecast(trial.number, at=27)
     assert study.forecast(trial.number, at=27, objective="acc").mean[0] > 0.5
     assert study.forecast(trial.number, at=27, objective="size").mean[0] < 2.0
+
+
+def test_shares_stay_shares():
+    for direction in ("maximize", "minimize"):
+        study = ts.create_study(SPACE, direction=direction, seed=0)
+        trial = study.ask()
+        for epoch in range(1, 5):
+            trial.report(0.2 * epoch, step=epoch)
+        found = study.forecast(trial.number, at=[27, 81])
+        assert all(0.0 <= value <= 1.0 for value in (*found.low, *found.mean, *found.high))
+        trial.report(-1.0)
+        assert study.forecast(trial.number, at=81).high[0] > 1.0
