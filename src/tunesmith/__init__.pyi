@@ -40,6 +40,7 @@ from tunesmith.record.assignment import Decision as Decision
 from tunesmith.record.assignment import Resume as Resume
 from tunesmith.record.assignment import Start as Start
 from tunesmith.record.assignment import Wait as Wait
+from tunesmith.record.course import Schedule as Schedule
 from tunesmith.record.evaluation import Evaluation as Evaluation
 from tunesmith.record.fidelity import Fidelity as Fidelity
 from tunesmith.record.history import History as History
@@ -58,6 +59,7 @@ from tunesmith.schedule.none import NoScheduler as NoScheduler
 from tunesmith.schedule.patience import Patience as Patience
 from tunesmith.schedule.pbt import PBT as PBT
 from tunesmith.schedule.percentile import Percentile as Percentile
+from tunesmith.schedule.replay import PBTReplay as PBTReplay
 from tunesmith.schedule.threshold import Threshold as Threshold
 from tunesmith.schedule.wilcoxon import Wilcoxon as Wilcoxon
 from tunesmith.search._base import Ask as Ask

@@ -59,6 +59,8 @@ COMBINED: Mapping[str, str] = {  # made of others: names for records, not to be 
     "fixed": "tunesmith.search.combine:FixedSearcher",
     "bandit": "tunesmith.search.bandit:BanditSearcher",
     "replicating": "tunesmith.search.replicate:ReplicatingSearcher",
+    "following": "tunesmith.search.follow:FollowSearcher",
+    "replay": "tunesmith.schedule.replay:PBTReplay",
     "combined": "tunesmith.schedule.combine:CombinedScheduler",
 }
 JOINED: Mapping[str, Mapping[str, Any]] = {  # presets of a searcher and Hyperband, with its settings
@@ -162,6 +164,10 @@ def partner(scheduler: Scheduler[Any]) -> Searcher[Any] | None:
     """
     if not scheduler.clones:
         return None
+    if record(scheduler)["name"] == "replay":
+        from tunesmith.search.follow import FollowSearcher
+
+        return FollowSearcher(getattr(scheduler, "schedule", ""))
     settings = {**_EXPLORING, "n_startup": getattr(scheduler, "population", 16)}
     found: Searcher[Any] = _resolve(_SEARCH, "explore", settings)
     return found

@@ -17,6 +17,7 @@ from tunesmith.schedule.none import NoScheduler
 from tunesmith.schedule.patience import Patience
 from tunesmith.schedule.pbt import PBT
 from tunesmith.schedule.percentile import Percentile
+from tunesmith.schedule.replay import PBTReplay
 from tunesmith.schedule.threshold import Threshold
 from tunesmith.schedule.wilcoxon import Wilcoxon
 from tunesmith.search.random import RandomSearcher
@@ -95,6 +96,16 @@ class TestPBT(SchedulerLaws):
 
 class TestSynchronousPBT(SchedulerLaws):
     scheduler = PBT(population=6, interval=4, quantile=0.34, synchronous=True)
+
+
+class TestReplayOfASchedule(SchedulerLaws):
+    scheduler = PBTReplay(
+        [
+            {"start": 0, "end": 6, "params": {}, "trial": 0, "reported": 6},
+            {"start": 6, "end": 13, "params": {}, "trial": 4, "reported": 14},
+            {"start": 13, "end": 27, "params": {}, "trial": 9, "reported": 27},
+        ]
+    )
 
 
 class TestPopulationOfTwo(SchedulerLaws):

@@ -110,7 +110,8 @@ def propose(
     source = SEARCHER if fixed is None else QUEUE
     params: Mapping[str, Any] | None = None
     memo = None
-    if view.fresh and view.ledger.problem.space is not None and fixed is None and parent is None:
+    declared = view.ledger.problem.space is not None and view.searcher.defaults_first
+    if view.fresh and declared and fixed is None and parent is None:
         default = view.ledger.space.default
         if default is not None:
             params, source = dict(default), DEFAULT

@@ -86,6 +86,7 @@ class Searcher(ABC, Generic[S]):
     ends: bool = False  # whether it has nothing left to propose at some time
     learns: bool = True  # False: a proposal depends on its number alone, and `tell` is never called
     algebra: bool = True  # False spares asks that do no linear algebra the 5 µs of limiting its threads
+    defaults_first: bool = True  # whether the configuration of defaults comes before what it proposes
     prepares: bool = False  # whether `prepare` makes the next ask cheaper, and is worth a thread
 
     @abstractmethod
