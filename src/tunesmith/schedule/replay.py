@@ -72,6 +72,10 @@ class PBTReplay(Scheduler[_State]):
         reported = state.segments[state.begun - 1].reported
         return Decision.STOP if trial.step >= reported else Decision.CONTINUE
 
+    def parents(self, state: _State) -> list[int]:
+        """The trial that the next segment goes on from."""
+        return [] if state.number is None else [state.number]
+
     def plan(self, state: _State, number: int) -> Plan:  # noqa: ARG002
         if state.number is None:
             return Start(state.budget)
