@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
 from tunesmith import _check
-from tunesmith.analysis.lineage import schedule_of
 from tunesmith.errors import Conflict, LeaseLost, NoTrial, SettingError
 from tunesmith.kernel import replay as replaying
 from tunesmith.kernel.attempt import decision, domains_of, ended, partial
@@ -21,7 +20,6 @@ from tunesmith.kernel.trial import TrialHandle
 from tunesmith.kernel.view import Reading
 from tunesmith.record.assignment import Decision, Message
 from tunesmith.record.codec import dumps, loads
-from tunesmith.record.course import Schedule
 from tunesmith.record.evaluation import checked_gradient, steep
 from tunesmith.record.event import Created, Event, Extended, Finished, Halted, Noted, Reported
 from tunesmith.record.ledger import Ledger
@@ -44,6 +42,9 @@ class Study(Reading):
 
     def _read(self) -> Ledger:
         return self.cursor.read()
+
+    def _events(self) -> Sequence[Event]:
+        return self.cursor.store.read(self.cursor.id)
 
     @overload
     def ask(self) -> TrialHandle: ...
@@ -300,20 +301,7 @@ class Study(Reading):
     def replay(self) -> replaying.Replay:
         """Ask for every proposal again from the log, and say whether each came out bit for bit as it did."""
         cursor = self.cursor
-        events = cursor.store.read(cursor.id)
-        return replaying.replay(events, self.spec, cursor.searcher, cursor.scheduler)
-
-    def schedule(self, trial_number: int | None = None) -> Schedule:
-        """The parameters that a training went through from step to step, its parents' included.
-
-        Of the best trial, or of the one of this number: what population based training finds. To train by it
-        once more, give `scheduler=ts.PBTReplay(schedule)`. Raises NoTrial where there is no such trial.
-        """
-        trials = self.trials
-        number = self.best_trial.number if trial_number is None else trial_number
-        if not 0 <= number < len(trials):
-            raise NoTrial(f"study {self.name!r} has no trial {number}: it holds {len(trials)}, from 0 on")
-        return schedule_of(self.cursor.store.read(self.cursor.id), trials, number)
+        return replaying.replay(self._events(), self.spec, cursor.searcher, cursor.scheduler)
 
     def close(self) -> None:
         """Stop renewing leases and remove checkpoints not needed, for a study that is not used any more."""

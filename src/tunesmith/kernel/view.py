@@ -10,6 +10,8 @@ from tunesmith import _check, _optional
 from tunesmith.analysis.foresee import CurveForecast
 from tunesmith.analysis.recommend import Recommendation
 from tunesmith.errors import NoTrial, SettingError
+from tunesmith.record.course import Schedule
+from tunesmith.record.event import Event
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.problem import StudySpec
 from tunesmith.record.trial import Trial, TrialState
@@ -25,6 +27,10 @@ class Reading(ABC):
     @abstractmethod
     def _read(self) -> Ledger:
         """The ledger at the log's end."""
+
+    @abstractmethod
+    def _events(self) -> Sequence[Event]:
+        """The log."""
 
     @property
     def name(self) -> str:
@@ -135,6 +141,20 @@ class Reading(ABC):
         if found is None:
             raise SettingError(f"trial {number} has reported nothing yet: there is no curve to go on")
         return found
+
+    def schedule(self, trial_number: int | None = None) -> Schedule:
+        """The parameters that a training went through from step to step, its parents' included.
+
+        Of the best trial, or of the one of this number: what population based training finds. To train by it
+        once more, give `scheduler=ts.PBTReplay(schedule)`. Raises NoTrial where there is no such trial.
+        """
+        from tunesmith.analysis.lineage import schedule_of
+
+        trials = self.trials
+        number = self.best_trial.number if trial_number is None else trial_number
+        if not 0 <= number < len(trials):
+            raise NoTrial(f"study {self.name!r} has no trial {number}: it holds {len(trials)}, from 0 on")
+        return schedule_of(self._events(), trials, number)
 
     @property
     def user_attrs(self) -> dict[str, Any]:
