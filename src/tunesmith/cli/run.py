@@ -58,6 +58,11 @@ def _goal(name: str, text: str) -> Callable[[F], F]:
     )
 
 
+def _several(ctx: click.Context, option: click.Parameter, given: str | None) -> Any:  # noqa: ARG001
+    """A name, or a list of several with commas between."""
+    return given.split(",") if given and "," in given else given
+
+
 def _replicates(_: click.Context, __: click.Parameter, text: str | None) -> int | str | None:
     """A number where it is one; the searcher says what else is wrong."""
     return int(text) if text is not None and text.isdigit() else text
@@ -85,7 +90,12 @@ def _replicates(_: click.Context, __: click.Parameter, text: str | None) -> int 
 @click.option(
     "--replicates", metavar="auto|N", callback=_replicates, help="Try good configurations again: for noise."
 )
-@click.option("--scheduler", metavar="NAME", help="none (the default), asha, …")
+@click.option(
+    "--scheduler",
+    metavar="NAME",
+    callback=_several,
+    help="none (the default), asha, … or several: asha,patience",
+)
 @click.option("--fidelity", metavar="NAME:LOW:HIGH", help="The steps of a trial, such as epoch:1:81.")
 @click.option("--constraint", "constraints", multiple=True, metavar="TEXT", help="Such as 'depth < width'.")
 @click.option("--timeout", metavar="TIME", help="Start no trial after this long, such as 90s, 10m, 2h.")

@@ -61,7 +61,7 @@ def job_of(body: Mapping[str, Any], stem: str, folder: Path) -> Job:
         "fidelity": fidelity,
         "searcher": method("searcher", body.get("searcher"), presets.searcher_from),
         "replicates": body.get("replicates"),
-        "scheduler": method("scheduler", body.get("scheduler"), presets.scheduler_from),
+        "scheduler": _schedulers(body.get("scheduler")),
         "timeout": _duration(body, "timeout"),
         "trial_timeout": _duration(body, "trial_timeout"),
         "target": None if "target" not in body else _check.number("target", body["target"]),
@@ -136,6 +136,13 @@ def method(what: str, given: Any, build: Callable[[Mapping[str, Any]], Any]) -> 
         return build({"name": given["name"], "settings": settings})
     except TypeError as error:
         raise SettingError(f"{what}: {given['name']} does not take these settings: {error}") from None
+
+
+def _schedulers(given: Any) -> Any:
+    """A scheduler, or a list of several."""
+    if isinstance(given, list):
+        return [method("scheduler", one, presets.scheduler_from) for one in given]
+    return method("scheduler", given, presets.scheduler_from)
 
 
 def _goals(body: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:

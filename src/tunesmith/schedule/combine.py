@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,14 +21,14 @@ class CombinedScheduler(Scheduler[States]):
 
     Choose it to add a rule of its own kind to one that compares trials; `scheduler=["asha", "patience"]` and
     `ts.combine("asha", ts.Threshold(high=10.0))` make one. If any stops a trial it is stopped, else if one
-    pauses it, it is paused. The one that pauses also says who starts and who is resumed; where none does, the
-    first.
+    pauses it, it is paused. The one that pauses or clones trials also says who starts and who is resumed;
+    where none does, the first.
 
     Args:
-        parts: the schedulers; one of them at most may pause trials.
+        parts: the schedulers; one of them at most may pause or clone trials.
 
     Raises:
-        SettingError: for fewer than two, and for two that pause.
+        SettingError: for fewer than two, and for two that pause or clone.
     """
 
     parts: tuple[Scheduler[Any], ...]
@@ -47,16 +47,16 @@ class CombinedScheduler(Scheduler[States]):
                 f"a combined scheduler takes two schedulers or more, such as ts.ASHA(), got {given!r}: "
                 "ts.combine takes names too"
             )
-        pausing = [type(part).__name__ for part in parts if part.pauses]
-        if len(pausing) > 1:
+        planning = [type(part).__name__ for part in parts if part.pauses or part.clones]
+        if len(planning) > 1:
             raise SettingError(
-                f"{' and '.join(pausing)} both pause trials, and neither knows when the other resumes them: "
+                f"{' and '.join(planning)} both pause or clone trials, and neither knows of it: "
                 "take the stopping form of one (promotion=False), or one alone"
             )
         limits = [part.objectives for part in parts if part.objectives is not None]
         settled = {
             "parts": parts,
-            "pauses": bool(pausing),
+            "pauses": any(part.pauses for part in parts),
             "learns": any(part.learns for part in parts),
             "ends": any(part.ends for part in parts),
             "clones": any(part.clones for part in parts),
@@ -79,11 +79,15 @@ class CombinedScheduler(Scheduler[States]):
         return Decision.PAUSE if Decision.PAUSE in found else Decision.CONTINUE
 
     def plan(self, state: States, number: int) -> Plan:
-        which = next((i for i, part in enumerate(self.parts) if part.pauses), 0)
+        which = self._planner()
         return self.parts[which].plan(state[which], number)
 
-    def parents(self, state: States) -> set[int]:
-        return {n for part, own in zip(self.parts, state, strict=True) for n in part.parents(own)}
+    def parents(self, state: States) -> Collection[int]:
+        which = self._planner()
+        return self.parts[which].parents(state[which])
+
+    def _planner(self) -> int:
+        return next((i for i, part in enumerate(self.parts) if part.pauses or part.clones), 0)
 
     def budgets(self, problem: Problem) -> list[float]:
         """The budgets at which any of them compares trials."""

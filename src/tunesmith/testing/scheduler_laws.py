@@ -9,6 +9,7 @@ The checks are plain functions of a `Simulation`, for use outside of pytest too.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -24,11 +25,14 @@ from tunesmith.record.trial import TrialState
 from tunesmith.schedule._base import Scheduler
 from tunesmith.search.random import RandomSearcher
 from tunesmith.space import Space
-from tunesmith.testing.simulate import ALL_FAULTS, NO_FAULTS, Simulation, simulate, through_json
+from tunesmith.testing.simulate import ALL_FAULTS, NO_FAULTS, Faults, Simulation, simulate, through_json
 from tunesmith.testing.zoo import zoo
 
 _SPACES = zoo()
+BROKEN = replace(ALL_FAULTS, broken=0.4)
 FIDELITY = Fidelity("epoch", 1, 27, 3)
+FRACTION = Fidelity("share", 1.5, 27.0, 3)
+FOLDS = Fidelity("epoch", 1, 12, 2, fold=3)
 
 
 def _answers(fold: Fold) -> tuple[Any, ...]:
@@ -89,7 +93,7 @@ def check_plans(simulation: Simulation) -> None:
             assert plan.number in ledger.paused, f"trial {plan.number} is to be resumed and is not paused"
             assert plan.budget is None or plan.budget > ledger.trials[plan.number].step
         elif isinstance(plan, Wait):
-            stuck = not (ledger.running or ledger.waiting or ledger.paused)
+            stuck = not (ledger.running or ledger.waiting)
             assert walker.scheduler.ends or not stuck, "it waits, and nothing will ever happen"
         elif isinstance(plan, Start) and plan.parent is not None:
             assert plan.parent < len(ledger.trials)
@@ -120,7 +124,12 @@ def check_all(simulation: Simulation) -> None:
 
 @lru_cache(maxsize=64)
 def _simulated(
-    scheduler: Scheduler[Any], workers: int, seed: int, faulty: bool, objectives: int
+    scheduler: Scheduler[Any],
+    workers: int,
+    seed: int,
+    faults: Faults,
+    objectives: int = 1,
+    fidelity: Fidelity = FIDELITY,
 ) -> Simulation:
     return simulate(
         RandomSearcher(),
@@ -128,11 +137,11 @@ def _simulated(
         scheduler=scheduler,
         workers=workers,
         seed=seed,
-        fidelity=FIDELITY,
+        fidelity=fidelity,
         n_trials=30,
         objectives={f"goal{i}": "maximize" if i else "minimize" for i in range(objectives)},
         watch=False,
-        faults=ALL_FAULTS if faulty else NO_FAULTS,
+        faults=faults,
     )
 
 
@@ -154,7 +163,7 @@ class SchedulerLaws:
     @pytest.mark.parametrize("workers", [1, 4, 9])
     @pytest.mark.parametrize("seed", range(3))
     def test_laws(self, seed: int, workers: int, faulty: bool) -> None:
-        check_all(_simulated(self.made(), workers, seed, faulty, 1))
+        check_all(_simulated(self.made(), workers, seed, ALL_FAULTS if faulty else NO_FAULTS))
 
     @pytest.mark.parametrize("workers", [1, 4, 9])
     @pytest.mark.parametrize("count", [2, 3])
@@ -165,10 +174,22 @@ class SchedulerLaws:
             with pytest.raises(SettingError):
                 api.create_study(_space(), objectives=goals, scheduler=self.made(), fidelity=FIDELITY)
             return
-        check_all(_simulated(self.made(), workers, 7, True, count))
+        check_all(_simulated(self.made(), workers, 7, ALL_FAULTS, count))
+
+    @pytest.mark.parametrize(
+        ("fidelity", "workers"), [(FRACTION, 1), (FRACTION, 9), (FOLDS, 4)], ids=["1", "9", "folds"]
+    )
+    def test_budgets_that_are_no_steps(self, fidelity: Fidelity, workers: int) -> None:
+        check_all(_simulated(self.made(), workers, 3, ALL_FAULTS, 1, fidelity))
+
+    @pytest.mark.parametrize(("count", "workers"), [(1, 1), (1, 9), (2, 4)])
+    def test_constraints_that_are_broken_on_the_way(self, count: int, workers: int) -> None:
+        most = self.made().objectives
+        if most is None or count <= most:
+            check_all(_simulated(self.made(), workers, 5, BROKEN, count))
 
     def test_all_trials_come_to_an_end(self) -> None:
-        found = _simulated(self.made(), 4, 1, False, 1)
+        found = _simulated(self.made(), 4, 1, NO_FAULTS)
         fold = found.fold()
         assert not fold.ledger.running
         assert found.exhausted <= found.scheduler.ends

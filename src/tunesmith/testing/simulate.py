@@ -56,6 +56,7 @@ class Faults:
     infinite: float = 0.0  # the loss is inf
     released: float = 0.0  # the claim is given to another worker, while the first goes on as a zombie
     lost: float = 0.0  # the worker is never heard of again
+    broken: float = 0.0  # a constraint is broken on the way, less and less
     queued: float = 0.0  # the user enqueues a configuration, whole or in part, or imports a trial
 
 
@@ -257,10 +258,12 @@ class _Run:
             self._complete(task)
 
     def _report(self, task: _Task) -> None:
-        task.step += 1
+        task.step = min(task.step + 1, task.end)  # of a budget that is a fraction, all at once
         number = task.assignment.number
         noise = self._chance(f"curve/{task.step}", number) - 0.5
         values = tuple(value + (1.0 + 0.2 * noise) / task.step for value in task.values)
+        if self._chance("broken", number) < self.faults.broken:
+            task.handle.constraint("way", 0.4 + noise - 0.02 * task.step)
         before = self.cursor.fold.ledger.position
         task.handle.report(values if len(values) > 1 else values[0], task.step)
         if task.zombie:
