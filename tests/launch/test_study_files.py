@@ -228,6 +228,16 @@ def test_a_sweep_file_as_it_is():
     ]
 
 
+def test_several_schedulers_are_a_list():
+    body = {"objective": "train.py:f", "scheduler": ["asha", {"name": "threshold", "high": 9.0}]}
+    assert toml.job_of(body, "a", Path()).scheduler == ["asha", ts.Threshold(high=9.0)]
+    body["scheduler"] = {"name": "hyperband", "promotion": True}
+    assert toml.job_of(body, "a", Path()).scheduler == ts.Hyperband(promotion=True)
+    body["scheduler"] = [{"name": "median", "patience": 3}]
+    with pytest.raises(SettingError, match="median does not take these settings"):
+        toml.job_of(body, "a", Path())
+
+
 def test_hyperband_by_its_largest_budget():
     found = sweep._scheduler({"type": "hyperband", "max_iter": 27, "s": 2})
     assert found == ASHA(low=3, high=27, eta=3)

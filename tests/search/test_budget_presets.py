@@ -58,8 +58,8 @@ def random_steps():
 def test_they_need_fewer_steps_than_random_search(name, random_steps):
     """Sums of 4 studies with fixed seeds: it fails when code changes, never by chance.
 
-    The ratio is 0.17 to 0.24 on average over 14 studies; resampled from those, 0.6 is missed in 0.5 % (dehb) to
-    1.7 % (bohb) of all sums.
+    The ratio is 0.17 to 0.24 on average over 14 studies; resampled from those, 0.6 is missed in 0.5 % (dehb)
+    to 1.7 % (bohb) of all sums.
     """
     found = sum(steps(*HALVES[name], seed, 160) for seed in range(4))
     assert found < 0.6 * random_steps
