@@ -267,7 +267,7 @@ def test_without_fsspec_the_extra_is_named(monkeypatch):
         {"where": "s3://bucket", "options": {"client_kwargs": {"aws_secret_access_key": "abc"}}},
         {"where": 3},
         {"keep_last": 0},
-        {"keep_last": 17},
+        {"keep_last": 9},
         {"keep_best": -1},
     ],
     ids=str,

@@ -376,6 +376,6 @@ def _context(spec: StudySpec, store: Store, study: int) -> Context:
         names=tuple(objective.name for objective in problem.objectives),
         space=problem.space,
         fidelity=problem.fidelity,
-        checkpoints=shelf_of(spec.checkpoints, folder),
+        checkpoints=shelf_of(spec.checkpoints, folder, store.shared),
         files=folder if store.shared else None,
     )

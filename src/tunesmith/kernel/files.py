@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from tunesmith.kernel.advance import Fold
 from tunesmith.numeric.pareto import constrained_ranks
 from tunesmith.record.ledger import Ledger
 from tunesmith.record.trial import COMPLETE, FAILED, Trial
-from tunesmith.store.checkpoints import Checkpoints, Shelf
+from tunesmith.store.checkpoints import Checkpoints, Shelf, parsed
 
 GRACE = 3600.0
 """Seconds after which what no log names is nobody's: no save takes so long between two of its files."""
@@ -108,8 +108,7 @@ class Keeper:
     def _remove_superseded(self, shelf: Shelf, fold: Fold) -> None:
         needed, known = self.needed(fold), _named(fold.ledger)
         if self._gone is None:  # what went before this process came
-            there = shelf.blobs.ages()
-            self._gone = {name for name in known if not any(part in there for part in shelf.parts(name))}
+            self._gone = known - _there(known, shelf.blobs.ages())
         self._gone = (self._gone & known) - needed
         doomed = known - needed - self._gone
         if not doomed:
@@ -123,7 +122,8 @@ class Keeper:
     def _remove_all(self, shelf: Shelf, fold: Fold, read: float) -> None:
         blobs = shelf.blobs
         needed, ages = self.needed(fold), blobs.ages()
-        kept, named = self._all_parts(shelf, needed), self._all_parts(shelf, _named(fold.ledger))
+        kept = self._all_parts(shelf, needed)
+        named = self._all_parts(shelf, _there(_named(fold.ledger), ages))
         spare = ages.keys() - kept
         since = time.time() - read + blobs.lag  # what was touched after the log was read is somebody's
         idle = not fold.ledger.running
@@ -151,6 +151,11 @@ class Keeper:
 
 def _named(ledger: Ledger) -> set[str]:
     return {checkpoint.file for trail in ledger.checkpoints.values() for checkpoint in trail}
+
+
+def _there(names: Iterable[str], ages: Mapping[str, float]) -> set[str]:
+    """Those whose files, or list of files, are there."""
+    return {name for name in names if parsed(name)[1] in ages}
 
 
 def best(ledger: Ledger, numbers: Collection[int], count: int | None) -> set[int]:

@@ -304,7 +304,7 @@ class Study(Reading):
         return replaying.replay(self._events(), self.spec, cursor.searcher, cursor.scheduler)
 
     def close(self) -> None:
-        """Stop renewing leases and remove checkpoints not needed, for a study that is not used any more."""
+        """Stop renewing leases, for a study that is not needed any more."""
         self.cursor.close()
 
     def __repr__(self) -> str:

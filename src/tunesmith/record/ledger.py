@@ -46,7 +46,7 @@ from tunesmith.space.domain import Domain
 from tunesmith.space.space import Space
 
 _NOTHING: Mapping[str, Any] = {}
-MOST_CHECKPOINTS = 16  # of one trial that are remembered
+MOST_CHECKPOINTS = 8  # of one trial that are remembered
 
 
 class Ledger:

@@ -99,8 +99,9 @@ class Folder(Blobs):
     patience = 10.0
     lag = 0.02
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, durable: bool = True) -> None:
         self._root = root
+        self._durable = durable  # whether it must outlive a power cut
         self._blobs = root / "blobs"
         self._coming = root / "coming"
 
@@ -126,11 +127,12 @@ class Folder(Blobs):
         path = self._path(digest)
         new = not path.parent.is_dir()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with staged.open("rb+") as file:
-            os.fsync(file.fileno())
+        if self._durable:
+            with staged.open("rb+") as file:
+                os.fsync(file.fileno())
         staged.replace(path)
         for folder in (path.parent, self._blobs, self._root) if new else (path.parent,):
-            _sync(folder)
+            self._sync(folder)
 
     def renew(self, digest: str, size: int) -> bool:
         path = self._path(digest)
@@ -138,10 +140,18 @@ class Folder(Blobs):
             if path.stat().st_size != size or not is_whole(digest, path):
                 return False
             os.utime(path)
-            _sync(path.parent)  # whoever put it there may not have come so far yet
+            self._sync(path.parent)  # whoever put it there may not have come so far yet
         except OSError:
             return False
         return True
+
+    def _sync(self, folder: Path) -> None:
+        if self._durable:
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def get(self, digest: str, target: Path) -> None:
         try:
@@ -235,11 +245,3 @@ def discard(path: Path) -> None:
 def _files(root: Path, blobs: Path) -> Iterator[Path]:
     yield from (path for path in root.glob("*.ckpt") if OLD_NAME.fullmatch(path.name))
     yield from (path for path in blobs.glob("??/*") if DIGEST.fullmatch(path.name))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -44,7 +44,7 @@ class Checkpoints:
             the package of that protocol); each study gets a folder of its own there. None: beside the store;
             for a study in memory a temporary folder that goes with it.
         keep_best: so many finished trials keep their checkpoints, the best ones; None: all do.
-        keep_last: so many checkpoints of each trial are kept, the newest; at most 16.
+        keep_last: so many checkpoints of each trial are kept, the newest; at most 8.
         options: of fsspec's file system, as plain JSON; they are recorded with the study, so leave
             credentials to the environment.
 
@@ -132,12 +132,14 @@ def _flat(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 class Shelf:
     """The place for one study's checkpoints; plain data, which travels to workers.
 
-    `pid`: the process whose memory it is in, for "memory://" alone.
+    `pid`: the process whose memory it is in, for "memory://" alone. `durable`: whether it must outlive a
+    power cut, which the folder of a study in memory need not.
     """
 
     where: str
     options: str = "{}"
     pid: int | None = None
+    durable: bool = True
 
     def __str__(self) -> str:
         return self.where
@@ -150,7 +152,7 @@ class Shelf:
                 f"{self.where} is the memory of one process, and this is another one: keep checkpoints in a "
                 "folder, or at a URL that all workers reach"
             )
-        return _blobs(self.where, self.options)
+        return _blobs(self.where, self.options, self.durable)
 
     def save(self, data: Any, *, pickle: bool = False) -> str:
         """Store `data` durably; the name by which it is found. Raises SettingError, StoreError."""
@@ -225,17 +227,17 @@ def parsed(name: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=64)
-def _blobs(where: str, options: str) -> Blobs:
+def _blobs(where: str, options: str, durable: bool) -> Blobs:
     if "://" not in where:
-        return Folder(Path(where))
+        return Folder(Path(where), durable)
     return remote(where, options)
 
 
-def shelf_of(record: Mapping[str, Any], beside: str | None) -> Shelf | None:
-    """The place that a study's record names; `beside` the store where it names none."""
+def shelf_of(record: Mapping[str, Any], beside: str | None, durable: bool = True) -> Shelf | None:
+    """The place that a study's record names; `beside` the store, as durable as that, where it names none."""
     where = record.get("where")
     if where is None:
-        return None if beside is None else Shelf(beside)
+        return None if beside is None else Shelf(beside, durable=durable)
     own = f"{where}/{record['folder']}" if "://" in where else os.path.join(where, record["folder"])
     pid = os.getpid() if where.startswith("memory:") else None
     return Shelf(own, json.dumps(record.get("options", {}), sort_keys=True), pid)
