@@ -60,7 +60,7 @@ def save(storage, kind, told):
 def main(storage, kind, forks):
     ts.create_study({"x": ts.Float(0, 1)}, name="saved", storage=storage, load_if_exists=True)
     rng = random.Random(7)
-    for _ in range(forks):
+    for turn in range(forks):
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
@@ -69,6 +69,8 @@ def main(storage, kind, forks):
         os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
             said = pipe.readline()  # it has begun
+            while not turn and not said.endswith(b"saved\n"):
+                said += pipe.readline()
             time.sleep(rng.uniform(0.0, 0.12))
             os.kill(child, signal.SIGKILL)
             said += pipe.read()
