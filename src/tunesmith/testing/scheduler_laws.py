@@ -32,7 +32,7 @@ _SPACES = zoo()
 BROKEN = replace(ALL_FAULTS, broken=0.4)
 FIDELITY = Fidelity("epoch", 1, 27, 3)
 FRACTION = Fidelity("share", 1.5, 27.0, 3)
-FOLDS = Fidelity("epoch", 1, 12, 2, fold=3)
+FOLDS = Fidelity("epoch", 1, 27, 3, fold=3)
 
 
 def _answers(fold: Fold) -> tuple[Any, ...]:
