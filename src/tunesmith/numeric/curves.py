@@ -76,7 +76,7 @@ def forecast(curves: Sequence[Curve], at: ArrayLike, prior: CurvePrior | None = 
     cleaned = [_cleaned(curve) for curve in curves]
     kept = [row for row, (t, _) in enumerate(cleaned) if len(t)]
     mean = np.full((len(curves), len(goals)), np.nan)
-    found = Forecast.normal(mean, np.full_like(mean, np.inf))
+    found = Forecast.single(mean, np.full_like(mean, np.inf))
     if not kept:
         return found
     packed = _Packed.of([cleaned[row] for row in kept], float(goals.max()), prior)

@@ -35,10 +35,10 @@ class Forecast(NamedTuple):
     freedom: Floats
 
     @classmethod
-    def normal(cls, mean: Floats, sd: Floats) -> Forecast:
-        """Normal distributions with these means and standard deviations."""
+    def single(cls, mean: Floats, sd: Floats, freedom: float = np.inf) -> Forecast:
+        """Normal distributions; with finite `freedom` Student's, of which `sd` is then the width."""
         few = np.ones((len(mean), 1))
-        return cls(mean, sd, few, mean[:, None], sd[:, None], np.full(len(mean), np.inf))
+        return cls(mean, sd, few, mean[:, None], sd[:, None], np.full(len(mean), freedom))
 
     @classmethod
     def mixture(cls, weights: Floats, centers: Floats, widths: Floats, freedom: Floats) -> Forecast:
