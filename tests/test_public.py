@@ -17,6 +17,7 @@ NAMES = [
     "AutoSearcher",
     "BOHBSearcher",
     "BanditSearcher",
+    "Budget",
     "CMAESSearcher",
     "Callback",
     "Categorical",

@@ -21,6 +21,7 @@ _HOME = {
     "BOHBSearcher": "search.bohb",
     "BanditSearcher": "search.bandit",
     "AutoSearcher": "search.auto",
+    "Budget": "kernel.stop",
     "CMAESSearcher": "search.cmaes",
     "Callback": "kernel.callback",
     "Categorical": "space",

@@ -27,6 +27,7 @@ from tunesmith.errors import TrialFailed as TrialFailed
 from tunesmith.errors import TunesmithError as TunesmithError
 from tunesmith.kernel.callback import Callback as Callback
 from tunesmith.kernel.replay import Replay as Replay
+from tunesmith.kernel.stop import Budget as Budget
 from tunesmith.kernel.stop import MaxTrials as MaxTrials
 from tunesmith.kernel.stop import Plateau as Plateau
 from tunesmith.kernel.stop import StopRule as StopRule

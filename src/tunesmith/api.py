@@ -16,7 +16,7 @@ from tunesmith.errors import StudyError
 from tunesmith.kernel.callback import AnyCallback, Callback
 from tunesmith.kernel.finite import afterwards, beforehand
 from tunesmith.kernel.run import check
-from tunesmith.kernel.stop import StopRule
+from tunesmith.kernel.stop import Budget, StopRule
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.view import why_none
 from tunesmith.opening import Objective, Storage, find, load, open_study
@@ -40,6 +40,7 @@ def tune(
     objectives: Mapping[str, str] | None = None,
     n_trials: int | None = None,
     timeout: float | str | None = None,
+    budget: Mapping[str, float | str] | Budget | None = None,
     stop: StopRule | None = None,
     searcher: str | Searcher[Any] | None = None,
     replicates: int | str | None = None,
@@ -68,7 +69,10 @@ def tune(
             its parameters with `trial.suggest_…`.
         direction: "minimize" (the default) or "maximize"; `objectives` maps several names to directions.
         n_trials: how many trials the study shall hold in all; running the same call again resumes it.
-        timeout: seconds, or text such as "2h": no trial is started after that.
+        timeout: seconds, or text such as "2h", for this run: what would not finish is not started, and
+            trials that run at its end are put back at their next report.
+        budget: what the study's trials may use in all, such as {"epoch": 1300, "seconds": "8h", "kwh": 2};
+            see `ts.Budget`.
         stop: a rule such as `ts.TargetValue(0.99) | ts.Plateau(50)`.
         searcher: "tpe" (the default), "random", "qmc", "grid", "manual", or an object.
         replicates: for noisy objectives: "auto" tries promising configurations again where that tells more
@@ -99,7 +103,7 @@ def tune(
         SpaceError, SettingError, StudyError, ObjectiveError: before the first trial, in one sentence.
         StudyAborted: when the first ten trials all fail alike.
     """
-    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout, vectorized)
+    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout, vectorized, budget)
     study = open_study(
         space,
         direction=direction,
@@ -116,12 +120,13 @@ def tune(
         checkpoints=checkpoints,
         resume=True,
         arrays=vectorized is not None,
-        endless=n_trials is None and timeout is None and stop is None,
+        endless=n_trials is None and timeout is None and stop is None and budget is None,
     )
     study.optimize(
         objective,
         n_trials,
         timeout=timeout,
+        budget=budget,
         stop=stop,
         workers=workers,
         retries=retries,

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from tunesmith.cli.run import budget_of
 from tunesmith.cli.stores import load, storage_option
 from tunesmith.errors import StudyError
 
@@ -45,7 +46,8 @@ def stop(name: str | None, now: bool, storage: str) -> None:
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Trials run at once; default: as it was."
 )
-@click.option("--timeout", metavar="TIME", help="Start no trial after this long.")
+@click.option("--timeout", metavar="TIME", help="End the run after this long.")
+@click.option("--budget", multiple=True, metavar="NAME=AMOUNT", callback=budget_of, help="A new budget.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask whether to run a command from elsewhere.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 @storage_option

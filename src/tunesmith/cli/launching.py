@@ -23,8 +23,8 @@ from tunesmith.store._base import Store
 _FILES = (".toml", ".yaml", ".yml")
 _FOR_PROGRAMS = ("regexes", "final", "tensorboard", "env", "grace")
 _OVERRIDES = (
-    "name", "trials", "workers", "timeout", "trial_timeout", "retries", "seed", "searcher", "replicates",
-    "scheduler", "storage",
+    "name", "trials", "workers", "timeout", "budget", "trial_timeout", "retries", "seed", "searcher",
+    "replicates", "scheduler", "storage",
 )  # fmt: skip
 
 
@@ -127,6 +127,7 @@ def start(job: Job, *, quiet: bool, store: Store | None = None) -> int:
     arguments: dict[str, Any] = {
         "n_trials": job.trials,
         "timeout": job.timeout,
+        "budget": job.budget,
         "stop": job.rule,
         "searcher": job.searcher,
         "replicates": job.replicates,

@@ -13,7 +13,7 @@ from tunesmith.cli.stores import storage_option
 from tunesmith.errors import SettingError
 
 F = TypeVar("F", bound=Callable[..., Any])
-_ENDLESS = "this search would never end: say --trials 50, or --timeout 10m"
+_ENDLESS = "this search would never end: say --trials 50, or --timeout 10m, or --budget epoch=1300"
 _DECLARED = re.compile(r"\{\s*[A-Za-z_][\w.-]*\s*:")  # a parameter, as only a command's words have it
 _FORGOTTEN = " If a command shall be tuned, put -- before it, as in -- python train.py --lr '{lr: …}'."
 _WORDS = "tunesmith.words"
@@ -68,6 +68,20 @@ def _replicates(_: click.Context, __: click.Parameter, text: str | None) -> int 
     return int(text) if text is not None and text.isdigit() else text
 
 
+def budget_of(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, float | str] | None:
+    """Amounts by name; numbers where they are such, the budget itself says what is wrong with others."""
+    found: dict[str, float | str] = {}
+    for text in texts:
+        name, sign, amount = text.partition("=")
+        if not sign:
+            raise click.BadParameter(f"a budget is written NAME=AMOUNT, such as epoch=1300, got {text!r}")
+        try:
+            found[name] = float(amount)
+        except ValueError:
+            found[name] = amount
+    return found or None
+
+
 @click.command(
     cls=_Run,
     options_metavar="[OPTIONS]",
@@ -98,7 +112,14 @@ def _replicates(_: click.Context, __: click.Parameter, text: str | None) -> int 
 )
 @click.option("--fidelity", metavar="NAME:LOW:HIGH", help="The steps of a trial, such as epoch:1:81.")
 @click.option("--constraint", "constraints", multiple=True, metavar="TEXT", help="Such as 'depth < width'.")
-@click.option("--timeout", metavar="TIME", help="Start no trial after this long, such as 90s, 10m, 2h.")
+@click.option("--timeout", metavar="TIME", help="End the run after this long, such as 90s, 10m, 2h.")
+@click.option(
+    "--budget",
+    multiple=True,
+    metavar="NAME=AMOUNT",
+    callback=budget_of,
+    help="What trials may use in all, such as epoch=1300, seconds=8h; repeat for several.",
+)
 @click.option("--trial-timeout", metavar="TIME", help="A trial that runs longer fails.")
 @click.option("--retries", type=click.IntRange(min=0), metavar="N", help="Runs again of a killed trial.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of all random choices.")

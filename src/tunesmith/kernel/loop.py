@@ -12,7 +12,7 @@ from tunesmith.kernel.advance import Fold
 from tunesmith.kernel.callback import Callback
 from tunesmith.kernel.claims import end_all, unheld
 from tunesmith.kernel.cursor import Cursor
-from tunesmith.kernel.stop import Progress, StopRule
+from tunesmith.kernel.limits import Limits
 from tunesmith.kernel.study import Study
 from tunesmith.record.assignment import Message
 from tunesmith.record.event import Released
@@ -28,12 +28,11 @@ class Loop(ABC):
 
     study: Study
     cursor: Cursor
-    rule: StopRule | None
+    limits: Limits
     limit: int | None  # of trials in the study, for this run
     callbacks: list[Callback]
     _: KW_ONLY
     slots: int = 1
-    started: float = field(default_factory=time.monotonic)
     reason: str | None = None
     ends: int = 0
     failure: str | None = None  # the one way in which every trial of this run has failed so far
@@ -91,24 +90,15 @@ class Loop(ABC):
         ledger = self.cursor.fold.ledger
         if ledger.halted > self.began:
             self.reason = "it was told to stop"
-        elif self.rule is not None:
-            self.reason = self.rule.reason(
-                Progress(
-                    created=len(ledger.trials),
-                    finished=ledger.finished,
-                    seconds=time.monotonic() - self.started,
-                    sign=ledger.signs[0],
-                    best=ledger.best,
-                    since_best=ledger.since_best,
-                )
-            )
+        else:
+            self.reason = self.limits.reason()
         return self.reason is not None
 
     def _exhausted(self) -> str | None:
         ledger = self.cursor.fold.ledger
-        if self.limit is not None and len(ledger.trials) >= self.limit:
+        if self.limit is not None and len(ledger.trials) >= self.limit and not ledger.waiting:
             return f"all {self.limit} trials are done"
-        return None
+        return self.limits.refused
 
     def _look(self) -> None:
         """Whether another process has told this run to end: every now and then while trials run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,20 +12,22 @@ from tunesmith.errors import ObjectiveError, SettingError
 from tunesmith.execute._base import Executor
 from tunesmith.execute.serial import SerialExecutor
 from tunesmith.kernel.callback import AnyCallback, Callback, as_callback
+from tunesmith.kernel.limits import Limits
 from tunesmith.kernel.loop import POLL, Loop
 from tunesmith.kernel.meanwhile import Meanwhile
 from tunesmith.kernel.parking import room
 from tunesmith.kernel.plan import Opening
-from tunesmith.kernel.stop import StopRule, Timeout
+from tunesmith.kernel.stop import Budget, StopRule, Timeout, as_budget, either
 from tunesmith.kernel.study import Study
 from tunesmith.kernel.vectorized import BatchLoop, check_arrays
 from tunesmith.kernel.worker import WorkerFactory
 from tunesmith.record.assignment import CONTINUE, END, Assignment, Decision, Kind, Message
 from tunesmith.record.event import Resumed
-from tunesmith.record.trial import COMPLETE, FAILED, RUNNING, WAITING
+from tunesmith.record.trial import COMPLETE, FAILED, PAUSED, RUNNING, STOPPED, WAITING
 
 _GRACE = 5.0
-ENDLESS = "this search would never end: give n_trials=, timeout= or stop="
+ENDLESS = "this search would never end: give n_trials=, timeout=, budget= or stop="
+_RAN = frozenset({COMPLETE, PAUSED, STOPPED})
 _MARGIN = 2.0  # for a worker to end itself after the program that it runs
 
 
@@ -42,6 +44,7 @@ def run(
     trial_timeout: float | str | None = None,
     vectorized: int | None = None,
     pause_memory: float | str | None = None,
+    budget: Mapping[str, float | str] | Budget | None = None,
 ) -> None:
     """Run `objective` on trial after trial until the study holds `n_trials`, or a rule says stop.
 
@@ -52,19 +55,20 @@ def run(
     Raises SettingError for wrong arguments, ObjectiveError for an objective that breaks its contract or
     cannot be sent, StudyAborted when the first ten trials fail alike.
     """
-    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout, vectorized)
+    check(objective, n_trials, timeout, stop, workers, callbacks, retries, trial_timeout, vectorized, budget)
+    rule = either(stop, None if timeout is None else Timeout(timeout), as_budget(budget))
     memory = None if pause_memory is None else _check.size("pause_memory", pause_memory)
     recorded = study.cursor.read().n_trials
     limit = recorded if n_trials is None else n_trials
-    if limit is None and timeout is None and stop is None and not study.cursor.ends:
+    if limit is None and rule is None and not study.cursor.ends:
         raise SettingError(ENDLESS)
-    rule = stop
-    if timeout is not None:
-        rule = Timeout(timeout) if rule is None else rule | Timeout(timeout)
-    common = (study, study.cursor, rule, limit, [as_callback(callback) for callback in callbacks])
+    limits = Limits(study.cursor, rule)
+    common = (study, study.cursor, limits, limit, [as_callback(callback) for callback in callbacks])
     loop: Loop
     with contextlib.ExitStack() as stack:
         if vectorized is not None:
+            if limits.unmeasured() is not None:
+                raise SettingError("objectives on arrays report no amounts: their budget can count 'seconds'")
             space = check_arrays(study.spec.problem.space, study.cursor.scheduler.learns)
             loop = BatchLoop(*common, objective=objective, size=vectorized, space=space)
         else:
@@ -94,6 +98,7 @@ def check(
     retries: Any,
     trial_timeout: Any,
     vectorized: Any = None,
+    budget: Any = None,
 ) -> None:
     """Raise for arguments of `run` that cannot be, before anything is written."""
     if not callable(objective):
@@ -106,6 +111,7 @@ def check(
         _check.seconds("timeout", timeout)
     if trial_timeout is not None:
         _check.seconds("trial_timeout", trial_timeout)
+    as_budget(budget)
     if stop is not None and not isinstance(stop, StopRule):
         raise SettingError(f"stop must be a rule such as ts.TargetValue(0.99), got {stop!r}")
     if vectorized is not None:
@@ -143,6 +149,8 @@ class TrialLoop(Loop):
     retries: int
     meanwhile: Meanwhile | None = None
     busy: dict[int, Assignment] = field(default_factory=dict)
+    refused_at: int = -1  # the log's position when what might have been started would not have fitted
+    ending: dict[int, str] = field(default_factory=dict)  # why trials are put back at their reports
 
     def _loop(self) -> None:
         while True:
@@ -183,10 +191,17 @@ class TrialLoop(Loop):
         """Give every free slot a trial, unless the run is to end."""
         free = self.slots - len(self.busy)
         while free > 0 and not self._done():
+            position = self.cursor.fold.ledger.position
+            if self.busy and self.refused_at == position:
+                return  # nothing has happened since, and there is less left
+            self.limits.refused = None
             opened = self.cursor.open_trials(1, self.limit, self._may)
+            self.refused_at = position if self.limits.refused else -1
             if not opened:
                 if self.reason is None and not self.busy:
                     self.reason = self._exhausted()
+                    if self.limits.refused and not self.cursor.fold.ledger.trials:
+                        self.raising = SettingError(f"{self.limits.refused}: not even for a first trial")
                 return
             for assignment in opened:
                 self.busy[assignment.number] = assignment
@@ -197,7 +212,17 @@ class TrialLoop(Loop):
 
     def _may(self, event: Opening) -> bool:
         """Whether a free worker may take this now; a paused trial kept elsewhere waits for its keeper."""
-        return type(event) is not Resumed or event.number not in self.executor.away
+        if type(event) is Resumed and event.number in self.executor.away:
+            return False
+        return self.limits.may(event)
+
+    def _limited(self, number: int) -> Decision:
+        """Whether a trial that its scheduler lets go on does so: not when time or budget are over."""
+        why = self.limits.ends(number) if self.raising is None else "the run failed"
+        if why is None:
+            return CONTINUE
+        self.ending[number] = why
+        return Decision.RELEASE
 
     def _answer(self, message: Message) -> Decision:
         """Take a message into the log, and tell who wants to know."""
@@ -206,11 +231,17 @@ class TrialLoop(Loop):
             if message.kind is Kind.REPORT:
                 for callback in self.callbacks:
                     callback.reported(self.study, self.cursor.fold.ledger.trials[message.number])
+                if decision is CONTINUE:
+                    return self._limited(message.number)
             return decision
         assignment = self.busy.pop(message.number)
         if message.died and message.state is FAILED and assignment.trial.attempt <= self.retries:
             message = message._replace(state=WAITING)
+        if message.state is WAITING and not message.died:
+            message = message._replace(error=self.ending.pop(message.number, ""))
         taken = self.cursor.answer(message) is CONTINUE
+        if message.state in _RAN:
+            self._measured()
         if message.state is COMPLETE and not self.on_ended:
             self._went_well(1 if taken else 0)
             return CONTINUE
@@ -220,6 +251,12 @@ class TrialLoop(Loop):
         for callback in self.on_ended:
             callback.ended(self.study, trial)
         return CONTINUE
+
+    def _measured(self) -> None:
+        """Whether what the budget counts is measured: known as soon as a trial has run."""
+        wrong = self.limits.unmeasured()
+        if wrong is not None and self.raising is None:
+            self.raising = SettingError(wrong)
 
     def _interrupted(self) -> None:
         """First Ctrl-C: start nothing more. In this process, or the second time: put running trials back."""

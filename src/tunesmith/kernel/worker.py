@@ -25,8 +25,9 @@ from tunesmith.kernel.parking import Parking
 from tunesmith.kernel.trial import Context, TrialEnded, TrialHandle
 from tunesmith.record.assignment import Assignment, Decision, Message
 from tunesmith.record.evaluation import checked_gradient, steep
-from tunesmith.record.trial import COMPLETE, FAILED, PAUSED, STOPPED
+from tunesmith.record.trial import COMPLETE, FAILED, PAUSED, STOPPED, WAITING
 
+_HALTED = {Decision.PAUSE: PAUSED, Decision.RELEASE: WAITING}
 Objective = Callable[[TrialHandle], Any]
 
 
@@ -99,7 +100,7 @@ class Worker:
                 generator.close()
 
     def _halted(self, handle: TrialHandle) -> Message:
-        return ended(handle, PAUSED if decision(handle) is Decision.PAUSE else STOPPED)
+        return ended(handle, _HALTED.get(decision(handle), STOPPED))
 
     def _returned(self, handle: TrialHandle, result: Any) -> Message:
         if handle.should_stop:  # the objective has swallowed the order to end, and returned

@@ -49,6 +49,7 @@ class Job:
     scheduler: Any = None
     trials: int | None = None
     timeout: float | str | None = None
+    budget: Mapping[str, float | str] | None = None
     trial_timeout: float | str | None = None
     retries: int = 0
     workers: int = 1
@@ -69,6 +70,8 @@ class Job:
             value = getattr(self, name)
             if value is not None:
                 found[name] = value
+        if self.budget is not None:
+            found["budget"] = dict(self.budget)
         if self.objective is not None and self.constraints:
             found["constraints"] = list(self.constraints)
         if self.program is not None:
@@ -112,6 +115,7 @@ def recorded(study: Any) -> Job:
         space_name=note.get("space_name"),
         constraints=tuple(note.get("constraints", ())),
         timeout=note.get("timeout"),
+        budget=note.get("budget"),
         trial_timeout=note.get("trial_timeout"),
         retries=note.get("retries", 0),
         workers=note.get("workers", 1),

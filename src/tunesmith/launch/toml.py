@@ -11,6 +11,7 @@ from typing import Any
 
 from tunesmith import _check, presets
 from tunesmith.errors import SettingError, SpaceError, TunesmithError
+from tunesmith.kernel.stop import Budget
 from tunesmith.launch import make, template, tomlspace
 from tunesmith.launch.job import Job
 from tunesmith.record.fidelity import Fidelity, joined
@@ -18,7 +19,7 @@ from tunesmith.record.problem import Direction
 from tunesmith.space import Domain, Space
 
 _METRICS = ("regex", "final", "tensorboard", "steps")
-_RUN = ("trials", "workers", "timeout", "trial_timeout", "retries", "seed")
+_RUN = ("trials", "workers", "timeout", "budget", "trial_timeout", "retries", "seed")
 _WHAT = ("command", "objective", "name", "storage", "cwd", "env", "grace", "metrics")
 _GOALS = ("maximize", "minimize", "direction", "objectives")
 _SEARCH = ("searcher", "replicates", "scheduler", "fidelity", "target", "space", "constraints")
@@ -63,6 +64,7 @@ def job_of(body: Mapping[str, Any], stem: str, folder: Path) -> Job:
         "replicates": body.get("replicates"),
         "scheduler": _schedulers(body.get("scheduler")),
         "timeout": _duration(body, "timeout"),
+        "budget": None if "budget" not in body else Budget(body["budget"]).amounts,
         "trial_timeout": _duration(body, "trial_timeout"),
         "target": None if "target" not in body else _check.number("target", body["target"]),
         "storage": _text(body, "storage"),

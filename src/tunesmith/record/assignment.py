@@ -13,11 +13,12 @@ from tunesmith.space.domain import Domain
 
 
 class Decision(Enum):
-    """What a scheduler says of a running trial after a report."""
+    """What a scheduler says of a running trial after a report; RELEASE (put it back) is for the kernel."""
 
     CONTINUE = "continue"
     PAUSE = "pause"
     STOP = "stop"
+    RELEASE = "release"
 
 
 CONTINUE: Final = Decision.CONTINUE  # by itself, at a global's price

@@ -30,6 +30,7 @@ from tunesmith.record.event import (
 )  # fmt: skip
 from tunesmith.record.packed import CHUNK, Packed, Slab
 from tunesmith.record.problem import Problem
+from tunesmith.record.spent import Spent
 from tunesmith.record.trial import (
     COMPLETE,
     DEFAULT,
@@ -59,7 +60,7 @@ class Ledger:
     __slots__ = (
         "_best_rank", "_closed", "_open", "best", "checkpoints", "chosen", "domains", "finished", "fixed",
         "halt_now", "halted", "n_trials", "notes", "paused", "position", "problem", "running", "signs",
-        "since_best", "space", "states",
+        "since_best", "space", "spent", "states",
         "trials", "waiting",
     )  # fmt: skip
 
@@ -67,6 +68,7 @@ class Ledger:
         self.problem = problem
         self.signs = problem.signs
         self.position = 0
+        self.spent = Spent()
         self.trials: Packed[Trial] = Packed()
         self._closed: list[int] = []  # how many trials of each chunk have ended
         self.space: Space = problem.space if problem.space is not None else Space.flat({})
@@ -111,6 +113,7 @@ class Ledger:
         trial: Trial | None = _HANDLERS[type(event)](self, event, before)
         if trial is None:
             return None
+        self.spent.take(event, trial, self._start(number))
         state, states, open_trials = trial.state, self.states, self._open
         if before is None:
             rows.append(trial)
@@ -132,6 +135,11 @@ class Ledger:
             self._close(number)
         return trial
 
+    def _start(self, number: int) -> float:
+        """The step of the newest checkpoint that a trial has, or was given."""
+        found = self.checkpoints.get(number) if self.checkpoints else None
+        return found[0].step if found else 0
+
     def take(self, event: Event) -> None:
         """Take the next event of the log, whichever it is."""
         if isinstance(event, BATCHES):
@@ -144,8 +152,10 @@ class Ledger:
         position = self.position + 1
         if isinstance(event, CreatedBatch):
             self._created_batch(event)
+            self.spent.began(event)
         elif laid_out(self.trials, event):
             self._finished_batch(event)
+            self.spent.finished(event)
         else:  # some of its trials were given to another worker, and came back
             for single in singles(event):
                 self.apply(single)
