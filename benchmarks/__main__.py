@@ -13,6 +13,7 @@ import click
 from benchmarks import elsewhere
 from benchmarks.adapters import MODULES, Peers, peers
 from benchmarks.cases import CASES
+from benchmarks.deadline import deadline
 from benchmarks.goals.command import goals
 from benchmarks.harness import PROFILES, ROOT, SCHEMA, Profile
 from benchmarks.machine import machine
@@ -77,6 +78,7 @@ def write_page(results: Path, out: Path) -> None:
 
 
 main.add_command(quality)
+main.add_command(deadline)
 main.add_command(ablation)
 main.add_command(trainings)
 main.add_command(goals)

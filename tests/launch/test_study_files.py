@@ -25,6 +25,7 @@ searcher = {name = "tpe"}
 scheduler = "asha"
 fidelity = {name = "epoch", low = 1, high = 81}
 timeout = "2h"
+budget = {epoch = 1300, seconds = "8h"}
 trial_timeout = 60
 retries = 1
 seed = 7
@@ -81,6 +82,7 @@ def test_everything_that_a_study_toml_can_say():
     assert (job.name, job.trials, job.workers, job.seed, job.retries) == ("cnn", 50, 2, 7, 1)
     assert dict(job.goals) == {"acc": "maximize", "size": "minimize", "val/ms": "minimize"}
     assert (job.fidelity, job.scheduler) == (ts.Fidelity("epoch", 1, 81), "asha")
+    assert dict(job.budget) == {"epoch": 1300, "seconds": "8h"}
     program = job.program
     assert program.words == ("python", "train.py", "--lr", "{lr}", "--drop", "{drop}")
     assert (program.timeout, program.grace, program.final) == (60.0, 10.0, "best")

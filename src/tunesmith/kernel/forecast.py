@@ -54,7 +54,8 @@ class Forecast:
         """The step from which the trial goes on; `anew`: in another process, from its checkpoint."""
         if trial.reports and not anew:
             return trial.step
-        found = self.ledger.checkpoints.get(trial.number) or self.ledger.checkpoints.get(trial.parent or -1)
+        known = self.ledger.checkpoints
+        found = known.get(trial.number) or (None if trial.parent is None else known.get(trial.parent))
         return found[0].step if found else 0
 
     def seconds(self, trial: Trial, anew: bool = False) -> float | None:
