@@ -166,11 +166,11 @@ def test_what_returns_counts_its_budget():
 
 
 def test_running_seconds_are_summed_over_workers():
-    study = tuned(slow, budget={"seconds": 4}, workers=2)
+    study = tuned(slow, budget={"seconds": 5}, workers=2)
     running = sum((t.finished or t.started) - t.started for t in study.trials)
-    assert 2 < spent(study).seconds < 4 + LATE
+    assert 2 < spent(study).seconds < 5 + LATE
     assert running <= spent(study).seconds + 1e-6
-    assert len(study.trials) > 2
+    assert len(study.trials) >= 2
 
 
 def test_reported_amounts():

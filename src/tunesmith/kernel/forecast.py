@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -105,8 +104,8 @@ class Forecast:
         if counting and (len(several) >= _ENOUGH or (several and len(several) == len(reporting))):
             points = np.array([self._row(self._trial(s)) for s in several])
             model = Durations.fitted(points, np.array([_each(s) for s in several]))
-            once = median(_once(stint) for stint in several)
-            return _Pace(model, once, by_steps=False)
+            once = sorted(_once(stint) for stint in several)
+            return _Pace(model, once[len(once) // 4], by_steps=False)  # some start a process, most do not
         if counting:
             found = [s for s in stints if s.first is not None or s.whole]
             ends = [s.last or s.budget or self._high() for s in found]
