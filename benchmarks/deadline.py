@@ -64,7 +64,7 @@ def calibrated(report: float) -> int:
 
 
 def longest(study: Any) -> float:
-    """The most seconds that a trial needed for a report, from the beginning of its attempt or from the last."""
+    """The most seconds that a trial needed for a report, from the one before or from its beginning."""
     heard: dict[int, float] = {}
     gaps = [0.0]
     for event in study.cursor.store.read(study.cursor.id):
