@@ -1,6 +1,6 @@
 """Gradient boosting on a share of the rows first: BOHB, and random search on as many rows in all.
 
-`python examples/boosting.py` takes about two minutes (`--fits 4 --rounds 20` some seconds); it needs the
+`python examples/boosting.py` takes about a minute (`--fits 4 --rounds 20` some seconds); it needs the
 extra sklearn. The fidelity is a real number, the share of the training rows: the objective reads
 `trial.budget`, fits on so many rows and returns its loss, and is called again with more rows when it has
 earned that.
@@ -66,7 +66,7 @@ def objective(rule):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--fits", type=float, default=24, help="on all rows, that a way may cost")
+    parser.add_argument("--fits", type=float, default=12, help="on all rows, that a way may cost")
     parser.add_argument("--rounds", type=int, default=100, help="of boosting, at most")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

@@ -20,7 +20,7 @@ from tunesmith import _check
 from tunesmith._threads import one_thread
 from tunesmith.errors import SettingError
 from tunesmith.numeric.curves import CurvePrior, forecast, learned
-from tunesmith.numeric.forecasts import thinned
+from tunesmith.numeric.forecasts import Forecast, thinned
 from tunesmith.record.assignment import Decision, Plan, Start
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import COMPLETE, ENDS, FAILED, Report, Trial
@@ -157,20 +157,22 @@ def _with(front: tuple[tuple[float, ...], ...], losses: tuple[float, ...]) -> tu
     return (*kept, losses)
 
 
-@lru_cache(maxsize=512)
 def _chance(
     points: Points, known: tuple[Points, ...], end: float, front: tuple[tuple[float, ...], ...]
 ) -> float:
     """An upper bound of the probability that nothing of the front will dominate the trial; exact for one."""
-    with one_thread:
-        worse = np.ones(len(front))
-        for index in range(1, len(points[0])):
-            prior = _learned(known, end, index)
-            curve = ([p[0] for p in points], [p[index] for p in points])
-            found = forecast([curve], np.array([end]), prior)
-            limits = np.array([losses[index - 1] for losses in front])
-            worse *= np.array([1.0 - float(found.below(limit)[0, 0]) for limit in limits.tolist()])
+    worse = np.ones(len(front))
+    for index, limits in enumerate(zip(*front, strict=True), start=1):
+        found = _expected(points, known, end, index)
+        worse *= np.array([1.0 - float(found.below(limit)[0, 0]) for limit in limits])
     return 1.0 - float(worse.max())
+
+
+@lru_cache(maxsize=512)
+def _expected(points: Points, known: tuple[Points, ...], end: float, index: int) -> Forecast:
+    curve = ([p[0] for p in points], [p[index] for p in points])
+    with one_thread:
+        return forecast([curve], np.array([end]), _learned(known, end, index))
 
 
 @lru_cache(maxsize=64)
