@@ -21,6 +21,7 @@ from benchmarks.page import page
 from benchmarks.quality.ablation import ablation
 from benchmarks.quality.command import quality
 from benchmarks.quality.trainings import trainings
+from benchmarks.schedulers import schedulers
 
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -82,6 +83,7 @@ main.add_command(deadline)
 main.add_command(ablation)
 main.add_command(trainings)
 main.add_command(goals)
+main.add_command(schedulers)
 
 
 def measured(name: str, profile: Profile, installed: Peers) -> dict[str, Any]:
