@@ -420,3 +420,36 @@ def test_a_place_that_refuses_to_remove_costs_no_trial(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         study.optimize(saving, 4)  # said once
+
+
+def yielding(trial):
+    state = trial.load_checkpoint() or {"epoch": 0, "made": []}
+    for epoch in range(state["epoch"] + 1, 10):
+        state = {"epoch": epoch, "made": [*state["made"], epoch]}
+        trial.save_checkpoint(state, step=epoch)
+        yield trial["x"] + 1 / epoch
+
+
+@pytest.mark.parametrize("memory", [0, None])
+def test_a_paused_generator_goes_on_from_its_checkpoint(tmp_path, memory):
+    begun = []
+
+    def objective(trial):
+        found = trial.load_checkpoint()
+        begun.append((trial.number, 0 if found is None else found["epoch"], trial.step))
+        yield from yielding(trial)
+
+    study = ts.tune(
+        objective, X, n_trials=9, seed=0, fidelity=ts.Fidelity("epoch", 1, 9), scheduler="asha",
+        pause_memory=memory,
+    )  # fmt: skip
+    done = [trial for trial in study.trials if trial.state is ts.TrialState.COMPLETE]
+    assert done
+    for trial in study.trials:
+        assert [report.step for report in trial.reports] == list(range(1, int(trial.step) + 1))
+        newest = study.cursor.fold.ledger.checkpoints[trial.number][0]
+        assert newest.step == trial.step
+    assert study.load_checkpoint()["made"] == list(range(1, 10))
+    resumed = [(epoch, step) for _, epoch, step in begun if epoch]
+    assert all(epoch == step for epoch, step in resumed)
+    assert bool(resumed) == (memory == 0)

@@ -343,3 +343,11 @@ def test_tensors_of_a_device_that_is_not_here_come_to_the_cpu(torch, shelf):
     moved.unlink()
     found = shelf.load(f"{kind}:{other}")[0]
     assert torch.equal(found["a"].cpu(), torch.ones(2))
+
+
+def test_tensors_of_a_gpu_come_back_to_it(torch, shelf):
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU here")
+    tree = {"a": torch.ones(3, device="cuda", dtype=torch.bfloat16), "b": torch.tensor(1.0), 0: [2]}
+    assert alike(torch, around(shelf, tree)[1], tree)
+    assert alike(torch, around(shelf, {"a": tree["a"]})[1], {"a": tree["a"]})

@@ -96,7 +96,10 @@ def check_plans(simulation: Simulation) -> None:
             stuck = not (ledger.running or ledger.waiting)
             assert walker.scheduler.ends or not stuck, "it waits, and nothing will ever happen"
         elif isinstance(plan, Start) and plan.parent is not None:
-            assert plan.parent < len(ledger.trials)
+            parent = ledger.trials[plan.parent]
+            assert not parent.state.finished or parent.number in walker.scheduler.parents(
+                walker.schedule_state
+            )
 
 
 def check_decisions(simulation: Simulation) -> None:
