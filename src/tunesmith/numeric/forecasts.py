@@ -60,8 +60,9 @@ class Forecast(NamedTuple):
         return whole
 
     def below(self, threshold: ArrayLike) -> Floats:
-        """The probability that values are less than `threshold`, which broadcasts to (curves, steps)."""
-        limit = np.broadcast_to(np.asarray(threshold, dtype=np.float64), self.mean.shape)
+        """The probability that values are less than `threshold`, which broadcasts against (curves, steps)."""
+        given = np.asarray(threshold, dtype=np.float64)
+        limit = np.broadcast_to(given, np.broadcast_shapes(given.shape, self.mean.shape))
         z = (limit[:, None, :] - self.centers) / self.widths
         freedom = np.broadcast_to(self.freedom[:, None, None], z.shape)
         fine = np.isfinite(freedom)

@@ -164,7 +164,7 @@ def _chance(
     worse = np.ones(len(front))
     for index, limits in enumerate(zip(*front, strict=True), start=1):
         found = _expected(points, known, end, index)
-        worse *= np.array([1.0 - float(found.below(limit)[0, 0]) for limit in limits])
+        worse *= 1.0 - found.below(np.array([limits]))[0]
     return 1.0 - float(worse.max())
 
 
