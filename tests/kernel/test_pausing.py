@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections import Counter
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import tunesmith as ts
 from tunesmith import _check
 from tunesmith.execute import _memory
-from tunesmith.kernel.parking import Parking, room
+from tunesmith.kernel.parking import Parking, Room, room
 
 SPACE = {"x": ts.Float(0.0, 1.0)}
 EPOCHS = ts.Fidelity("epoch", 1, 9, 3)
@@ -145,6 +146,7 @@ class Memory:
 
     def __init__(self):
         self.own = 100
+        self.device = 0.0
         self.parking = None
 
     def __call__(self):
@@ -161,7 +163,9 @@ def generator(log, number):
 
 def parked(limit):
     memory, log = Memory(), []
-    memory.parking = parking = Parking(limit, memory)
+    memory.parking = parking = Parking(
+        Room(limit, 0.4), memory, lambda: memory.device * len(memory.parking or ())
+    )
 
     def keep(number, step):
         live = generator(log, number)
@@ -182,6 +186,27 @@ def test_who_is_given_up():
     assert parking.take(0) is None
     assert parking.take(3) is not None
     assert 3 not in parking
+
+
+def test_memory_of_a_gpu_counts_too():
+    parking, keep, closed, memory = parked(10**9)
+    memory.device = 0.15
+    for number in range(5):
+        keep(number, number)
+    assert closed == [0, 1, 2]
+    assert sorted(parking) == [3, 4]
+
+
+def test_what_torch_says_of_gpus(monkeypatch):
+    class Cuda:
+        is_initialized = staticmethod(lambda: True)
+        device_count = staticmethod(lambda: 2)
+        memory_allocated = staticmethod(lambda device: 10 * (device + 1))
+        mem_get_info = staticmethod(lambda _: (3, 80))
+
+    assert _memory.on_device() == 0.0
+    monkeypatch.setitem(sys.modules, "torch", type("torch", (), {"cuda": Cuda}))
+    assert _memory.on_device() == 0.25
 
 
 def test_what_is_left_is_the_process_s_own():
@@ -230,8 +255,8 @@ def test_sizes_that_are_none(wrong):
 
 def test_the_machine_has_memory(tmp_path):
     assert 2**25 < _memory.resident() < _memory.machine()
-    assert room(4) == int(_memory.machine() / 8)
-    assert room(4, 100) == 25
+    assert room(4) == Room(int(_memory.machine() / 8), 0.125)
+    assert room(4, 100) == Room(25, 0.125)
 
 
 def test_limits_of_cgroups(tmp_path, monkeypatch):

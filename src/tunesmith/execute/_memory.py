@@ -26,6 +26,19 @@ def resident() -> int:
         return int(psutil.Process().memory_info().rss)
 
 
+def on_device() -> float:
+    """The share of a GPU's memory that tensors of this process take; of the fullest one, with torch."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is None or not cuda.is_initialized():
+        return 0.0
+    shares = [0.0]
+    for device in range(cuda.device_count()):
+        held = cuda.memory_allocated(device)
+        if held:  # asking for the total of another device would take memory there
+            shares.append(held / cuda.mem_get_info(device)[1])
+    return max(shares)
+
+
 def give_back() -> None:
     """Collect garbage, and hand free pages back to the system."""
     gc.collect()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from tunesmith.execute._memory import give_back, machine, resident
+from tunesmith.execute._memory import give_back, machine, on_device, resident
 from tunesmith.kernel.trial import TrialHandle
 
 Live = tuple[TrialHandle, Generator[Any, Any, Any]]
@@ -15,24 +15,35 @@ _PERIOD = 0.05  # seconds: measuring takes longer than the shortest trials
 _SHARE = 0.5  # of the machine's memory, for all workers together
 
 
-def room(workers: int, given: int | None = None) -> int:
-    """The bytes that each of so many workers may use for paused trials; `given`: for all of them."""
-    return int((_SHARE * machine() if given is None else given) / workers)
+class Room(NamedTuple):
+    """What one worker may use for paused trials: bytes, and a share of a GPU's memory."""
+
+    memory: int
+    device: float = 1.0
+
+
+def room(workers: int, given: int | None = None) -> Room:
+    """The room of each of so many workers; `given`: bytes for all of them together."""
+    return Room(int((_SHARE * machine() if given is None else given) / workers), _SHARE / workers)
 
 
 class Parking:
     """The live generators of paused trials, by number, up to a limit of memory.
 
-    What they take is the resident memory of the process beyond what it had when none was kept. Above `limit`
-    the one that has got least far is closed, among these the one kept longest: it would run again from its
-    checkpoint or its beginning. What is left when all are closed counts as the process's own from then on.
+    What they take is the resident memory of the process beyond what it had when none was kept, and likewise
+    what torch has allocated on a GPU. Above the limits the one that has got least far is closed, among these
+    the one kept longest: it would run again from its checkpoint or its beginning. What is left when all are
+    closed counts as the process's own from then on.
     """
 
-    def __init__(self, limit: int, measure: Callable[[], int] = resident) -> None:
+    def __init__(
+        self, limit: Room, measure: Callable[[], int] = resident, device: Callable[[], float] = on_device
+    ) -> None:
         self._limit = limit
         self._measure = measure
+        self._device = device
         self._kept: dict[int, tuple[float, Live]] = {}
-        self._own = 0
+        self._own = Room(0)
         self._next = 0.0  # when to measure what is the process's own again
         self._settle()
 
@@ -71,9 +82,10 @@ class Parking:
                 live[1].close()
 
     def _full(self) -> bool:
-        return self._measure() - self._own > self._limit
+        limit, own = self._limit, self._own
+        return self._measure() - own.memory > limit.memory or self._device() - own.device > limit.device
 
     def _settle(self) -> None:
         """What lies in memory while nothing is kept is the process's own: modules, shared data."""
-        self._own = self._measure()
+        self._own = Room(self._measure(), self._device())
         self._next = time.monotonic() + _PERIOD

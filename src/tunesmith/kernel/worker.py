@@ -21,7 +21,7 @@ from tunesmith.kernel.attempt import (
     resume,
 )  # fmt: skip
 from tunesmith.kernel.measure import flaw, measured
-from tunesmith.kernel.parking import Parking
+from tunesmith.kernel.parking import Parking, Room
 from tunesmith.kernel.trial import Context, TrialEnded, TrialHandle
 from tunesmith.record.assignment import Assignment, Decision, Message
 from tunesmith.record.evaluation import checked_gradient, steep
@@ -132,12 +132,12 @@ def _told(error: Exception, limit: int = 20_000) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFactory:
-    """Makes the worker of a process; what an executor sends there. `memory`: bytes for paused trials."""
+    """Makes the worker of a process; what an executor sends there. `room`: for its paused trials."""
 
     objective: Objective
     context: Context
-    memory: int
+    room: Room
 
     def __call__(self) -> Worker:
         """A worker with nothing parked."""
-        return Worker(self.objective, self.context, Parking(self.memory))
+        return Worker(self.objective, self.context, Parking(self.room))
