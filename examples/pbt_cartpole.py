@@ -23,7 +23,7 @@ INTERVAL = 2  # epochs between two comparisons
 SPACE = {
     "rate": ts.Float(1e-5, 1.0, log=True),
     "entropy": ts.Float(1e-5, 1.0, log=True),
-    "horizon": ts.Float(20, 500, log=True),  # 1 / (1 - discount)
+    "horizon": ts.Float(50, 500, log=True),  # 1 / (1 - discount)
     "lambda_": ts.Float(0.5, 1.0),
     "clip": ts.Float(0.02, 1.0, log=True),
     "passes": ts.Int(1, 8),

@@ -62,6 +62,7 @@ NAMES = [
     "NoScheduler",
     "NoTrial",
     "ObjectiveError",
+    "PB2Searcher",
     "PBT",
     "PBTReplay",
     "PSOSearcher",

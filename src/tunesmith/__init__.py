@@ -66,6 +66,7 @@ _HOME = {
     "NoScheduler": "schedule.none",
     "NoTrial": "errors",
     "ObjectiveError": "errors",
+    "PB2Searcher": "search.pb2",
     "PBT": "schedule.pbt",
     "PBTReplay": "schedule.replay",
     "PSOSearcher": "search.pso",

@@ -86,6 +86,7 @@ from tunesmith.search.local import LocalSearcher as LocalSearcher
 from tunesmith.search.manual import ManualSearcher as ManualSearcher
 from tunesmith.search.nsga2 import NSGA2Searcher as NSGA2Searcher
 from tunesmith.search.nsga3 import NSGA3Searcher as NSGA3Searcher
+from tunesmith.search.pb2 import PB2Searcher as PB2Searcher
 from tunesmith.search.policy import PolicySearcher as PolicySearcher
 from tunesmith.search.pso import PSOSearcher as PSOSearcher
 from tunesmith.search.qmc import QMCSearcher as QMCSearcher

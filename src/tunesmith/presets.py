@@ -40,6 +40,7 @@ SEARCHERS: Mapping[str, str] = {
     "bohb": "tunesmith.search.bohb:BOHBSearcher",
     "dehb": "tunesmith.search.dehb:DEHBSearcher",
     "smac": "tunesmith.search.smac:SMACSearcher",
+    "pb2": "tunesmith.search.pb2:PB2Searcher",
 }
 SCHEDULERS: Mapping[str, str] = {
     "none": "tunesmith.schedule.none:NoScheduler",
@@ -68,6 +69,7 @@ JOINED: Mapping[str, Mapping[str, Any]] = {  # presets of a searcher and Hyperba
     "dehb": {"promotion": True, "fresh": True},
     "smac": {},
 }
+PB2 = {"population": 8, "quantile": 0.25}  # a model needs fewer members than chance
 PROMOTING = ("asha", "hyperband")  # with a form that pauses, which suits objectives that can
 AUTO_PARTS = ("gp", "tpe", "cmaes", "nsga2", "nsga3")
 AUTO: tuple[Rule, ...] = (
@@ -98,8 +100,6 @@ AUTO: tuple[Rule, ...] = (
 DEFAULT_SEARCHER = "auto"
 DEFAULT_SCHEDULER = "none"
 DEFAULT_STORAGE = "sqlite:///tunesmith.db"
-
-_EXPLORING = {"near": 0.0}  # what trains a population perturbs parents, and nothing else
 
 T = TypeVar("T")
 
@@ -158,17 +158,14 @@ def together(
 
 
 def partner(scheduler: Scheduler[Any]) -> Searcher[Any] | None:
-    """The searcher that goes with a scheduler where none was asked for; None: the usual one.
-
-    What is cloned is perturbed by `explore`, which begins with an even population.
-    """
+    """The searcher that goes with a scheduler where none was asked for; None: the usual one."""
     if not scheduler.clones:
         return None
     if record(scheduler)["name"] == "replay":
         from tunesmith.search.follow import FollowSearcher
 
         return FollowSearcher(getattr(scheduler, "schedule", ""))
-    settings = {**_EXPLORING, "n_startup": getattr(scheduler, "population", 16)}
+    settings = {"near": 0.0, "n_startup": getattr(scheduler, "population", 16)}
     found: Searcher[Any] = _resolve(_SEARCH, "explore", settings)
     return found
 
@@ -183,7 +180,12 @@ def halves(
 
     Raises SettingError where the other half is another one, and without a fidelity.
     """
-    names = [one for one in (given, scheduling) if isinstance(one, str) and one in JOINED]
+    words = [one for one in (given, scheduling) if isinstance(one, str)]
+    if "pb2" in words:
+        if given not in (None, "pb2"):
+            raise SettingError(f"pb2 is pbt with its own searcher, and {given!r} was given: leave it out")
+        return _banditry(scheduling)
+    names = [one for one in words if one in JOINED]
     if not names:
         return given, scheduling
     name = names[0]
@@ -197,6 +199,13 @@ def halves(
         raise SettingError(f"{name} needs budgets: give fidelity=, such as ts.Fidelity('epoch', 1, 81)")
     settings = {"promotion": _promotes(objective, fidelity), **JOINED[name]}
     return name, _resolve(_SCHEDULE, "hyperband", settings)
+
+
+def _banditry(scheduling: Any) -> tuple[Any, Any]:
+    """Both halves of pb2: the population, a small one where none is given, and the searcher."""
+    found = _resolve(_SCHEDULE, "pbt", PB2) if scheduling in (None, "pb2", "pbt") else scheduling
+    size, interval = getattr(found, "population", 8), getattr(found, "interval", None)
+    return _resolve(_SEARCH, "pb2", {"n_startup": size, "interval": interval}), found
 
 
 def _promotes(objective: Any, fidelity: Fidelity | None) -> bool:

@@ -17,6 +17,7 @@ from tunesmith.search.local import LocalSearcher
 from tunesmith.search.manual import ManualSearcher
 from tunesmith.search.nsga2 import NSGA2Searcher
 from tunesmith.search.nsga3 import NSGA3Searcher
+from tunesmith.search.pb2 import PB2Searcher
 from tunesmith.search.policy import PolicySearcher
 from tunesmith.search.pso import PSOSearcher
 from tunesmith.search.qmc import QMCSearcher
@@ -135,6 +136,10 @@ class TestPSO(SearcherLaws):
 
 class TestLocal(SearcherLaws):
     searcher = LocalSearcher(n_startup=2, shortest=0.05)  # so that it starts anew, too
+
+
+class TestPB2(SearcherLaws):
+    searcher = PB2Searcher(interval=1, n_startup=4)
 
 
 class TestExplore(SearcherLaws):

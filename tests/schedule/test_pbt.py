@@ -12,11 +12,11 @@ import tunesmith as ts
 from tunesmith.errors import SettingError
 from tunesmith.record.assignment import Decision, Resume, Start, Wait
 from tunesmith.record.event import Created, Reported, Resumed
-from tunesmith.record.fidelity import Fidelity
+from tunesmith.record.fidelity import Fidelity, generation_length
 from tunesmith.record.problem import Problem, parse_objectives
 from tunesmith.record.trial import Report, Trial, TrialState
 from tunesmith.schedule._population import Score, ordered
-from tunesmith.schedule.pbt import PBT, generation_length
+from tunesmith.schedule.pbt import PBT
 from tunesmith.search.explore import ExploreSearcher
 from tunesmith.testing.simulate import ALL_FAULTS, NO_FAULTS, simulate
 from tunesmith.testing.zoo import zoo

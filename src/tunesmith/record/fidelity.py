@@ -10,6 +10,7 @@ from typing import Any
 from tunesmith import _check
 from tunesmith.errors import SettingError
 
+_GENERATIONS = 20
 _SLACK = 1e-9  # of a budget, by which a product of floats may miss the end
 
 
@@ -134,3 +135,9 @@ def bracket_budgets(low: float, high: float, eta: int) -> list[float]:
         budgets.append(max(low, round(high / power)) if whole else high / power)
         power *= eta
     return budgets[::-1]
+
+
+def generation_length(fidelity: Fidelity) -> float:
+    """Steps between two comparisons of a population: a 20th of all of them, of whole ones at least 1."""
+    share = fidelity.high / _GENERATIONS
+    return max(1, round(share)) if fidelity.whole else share

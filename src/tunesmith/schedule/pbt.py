@@ -19,13 +19,12 @@ from tunesmith import _check
 from tunesmith._rng import uniform
 from tunesmith.errors import SettingError
 from tunesmith.record.assignment import Decision, Plan, Resume, Start, Wait
-from tunesmith.record.fidelity import Fidelity
+from tunesmith.record.fidelity import Fidelity, generation_length
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Source, Trial, TrialState
 from tunesmith.schedule._base import Scheduler
 from tunesmith.schedule._population import Member, Population, Score, Scores, Stage, ordered
 
-_GENERATIONS = 20
 _TRIES = 3
 _SLACK = 1e-9  # of an interval, by which the steps of a real fidelity may miss its end
 _HOLDS = {
@@ -299,9 +298,3 @@ class PBT(Scheduler[_State]):
             for member in population.members
         )
         return replace(population, members=tuple(freed))
-
-
-def generation_length(fidelity: Fidelity) -> float:
-    """Steps between two comparisons: a 20th of all of them, and of whole ones at least 1."""
-    share = fidelity.high / _GENERATIONS
-    return max(1, round(share)) if fidelity.whole else share

@@ -6,7 +6,7 @@ a factor or draw anew); Johnson, Moore and Ylvisaker (1990), J. Stat. Plan. Infe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -113,30 +113,43 @@ class ExploreSearcher(HistorySearcher):
         generator: np.random.Generator,
         categories: bool = False,
     ) -> Iterator[list[float]]:
-        fresh = space.draw(ask.rng)
-        row = filled(base, fresh)
-        for _ in range(_CANDIDATES):
-            anew = generator.random((len(row), 3)).tolist()
-            yield [
-                parameter.domain.draw(c)
-                if a < self.resample
-                else self._changed(parameter.domain, u, b, categories)
-                for parameter, u, (a, b, c) in zip(space.dims, row, anew, strict=True)
-            ]
+        domains = [parameter.domain for parameter in space.dims]
+        row = filled(base, space.draw(ask.rng))
+        return perturbed(domains, row, generator, self.resample, self.factor, categories)
 
-    def _changed(self, domain: Domain, u: float, draw: float, categories: bool) -> float:
-        """The value times a factor; a neighbour where values are few; without `categories` those stay."""
-        up = draw < 0.5
-        if not (domain.ordered or categories):
-            return u
-        value = domain.from_unit(u)
-        if domain.numeric and domain.cardinality is None:
-            changed = value * (1.0 + self.factor if up else 1.0 - self.factor)
-            return domain.to_unit(changed)
-        width = 1.0 / (domain.cardinality or 1)
-        if domain.numeric:
-            width = max(width, abs(domain.to_unit(value) - _unit_of(domain, value * (1.0 + self.factor))))
-        return min(max(u + (width if up else -width), 0.0), 1.0)
+
+def perturbed(
+    domains: Sequence[Domain],
+    row: Sequence[float],
+    generator: np.random.Generator,
+    resample: float,
+    factor: float,
+    categories: bool = True,
+) -> Iterator[list[float]]:
+    """Rows near this one, as published: each number times 1 + factor or 1 - factor, or drawn anew.
+
+    Whole numbers and categories go to a neighbour; without `categories` those stay.
+    """
+    for _ in range(_CANDIDATES):
+        anew = generator.random((len(row), 3)).tolist()
+        yield [
+            domain.draw(c) if a < resample else _changed(domain, u, b, factor, categories)
+            for domain, u, (a, b, c) in zip(domains, row, anew, strict=True)
+        ]
+
+
+def _changed(domain: Domain, u: float, draw: float, factor: float, categories: bool) -> float:
+    """The value times a factor; a neighbour where values are few."""
+    up = draw < 0.5
+    if not (domain.ordered or categories):
+        return u
+    value = domain.from_unit(u)
+    if domain.numeric and domain.cardinality is None:
+        return domain.to_unit(value * (1.0 + factor if up else 1.0 - factor))
+    width = 1.0 / (domain.cardinality or 1)
+    if domain.numeric:
+        width = max(width, abs(domain.to_unit(value) - _unit_of(domain, value * (1.0 + factor))))
+    return min(max(u + (width if up else -width), 0.0), 1.0)
 
 
 def _unit_of(domain: Domain, value: float) -> float:
