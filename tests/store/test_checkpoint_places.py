@@ -11,7 +11,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.store._blobs import Folder
-from tunesmith.store.checkpoints import Shelf, parsed, shelf_of
+from tunesmith.store.checkpoints import Shelf, discard, parsed, shelf_of
 
 HOUR = 3600.0
 
@@ -72,7 +72,8 @@ def test_what_is_saved_comes_back(anywhere, tmp_path):
     (folder / "config").write_text("c")
     path, copy = anywhere.load(anywhere.save(folder))
     assert (path / "sub" / "weights").read_bytes() == b"w" * 1000
-    assert copy is not None
+    discard(copy)
+    assert not path.exists()
 
 
 def test_equal_files_are_kept_once(anywhere, tmp_path):
