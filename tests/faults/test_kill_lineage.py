@@ -71,7 +71,7 @@ def check_lineage(storage):
         if trial.state is ts.TrialState.COMPLETE:
             assert len(made[trial.number]) == STEPS
             assert steps[-1:] == [STEPS] or len(before) == STEPS  # its parent had saved, and not yet told
-    # One more where a trial was told to stop, had saved its last step by then, and was killed before it stopped.
+    # One more where a trial was told to stop, had saved its last step, and was killed before it stopped.
     assert sum(trial.state is ts.TrialState.COMPLETE for trial in study.trials) >= 5
     assert not any(trial.state is ts.TrialState.FAILED for trial in study.trials)
     assert study.cursor.store.check() == []
