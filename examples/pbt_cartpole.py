@@ -6,6 +6,9 @@ discount, lambda, clipping and passes are tuned over wide ranges: by PBT while i
 search, which is given as many environment steps, and of which the best training counts.
 
     python examples/pbt_cartpole.py --seeds 3
+
+Over six seeds the pole stayed up for 453 of 500 steps with what PBT had found, and for 365 with the best of
+random search: a difference of 89 ± 91 (standard error), which may be chance.
 """
 
 import argparse
@@ -19,11 +22,11 @@ import numpy as np
 import tunesmith as ts
 
 ENVS, STEPS, ROLLOUT, HIDDEN = 8, 500, 50, 32
-INTERVAL = 2  # epochs between two comparisons
+INTERVAL = 1  # epochs between two comparisons
 SPACE = {
     "rate": ts.Float(1e-5, 1.0, log=True),
     "entropy": ts.Float(1e-5, 1.0, log=True),
-    "horizon": ts.Float(50, 500, log=True),  # 1 / (1 - discount)
+    "horizon": ts.Float(20, 500, log=True),  # 1 / (1 - discount)
     "lambda_": ts.Float(0.5, 1.0),
     "clip": ts.Float(0.02, 1.0, log=True),
     "passes": ts.Int(1, 8),
@@ -178,7 +181,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--population", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     rows = []

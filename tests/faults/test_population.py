@@ -46,14 +46,25 @@ def workers_of(driver):
         return []
 
 
+def position(storage):
+    """How long the log is; 0 while there is none."""
+    if not storage.exists() or not ts.list_studies(storage=storage):
+        return 0
+    study = ts.load_study("killed", storage=storage)
+    found = study.cursor.read().position
+    study.cursor.store.close()
+    return found
+
+
 def trained(storage, population, workers, steps, kills, pause):
     """Train a population with so many kills; how many workers and drivers were killed."""
     chance = random.Random(population)
-    killed, drivers = 0, 0
+    killed, drivers, seen = 0, 0, 0
     driver = start(storage, population, workers, steps)
     while not ended(driver, chance.uniform(0.5, 1.5) * pause):
-        if killed + drivers >= kills:
-            continue
+        if killed + drivers >= kills or position(storage) <= seen:
+            continue  # a worker that dies whenever it starts ends a run
+        seen = position(storage) + workers
         if chance.random() < 0.25:
             driver.kill()
             driver.communicate()
