@@ -217,13 +217,13 @@ def progress(seconds=0.0, **used):
 def test_rules_say_what_is_left():
     budget, soon, later = ts.Budget({"epoch": 10, "seconds": "1m"}), ts.Timeout(5), ts.Timeout("9s")
     either_one = budget | soon | later | ts.MaxTrials(7)
-    assert either_one.left(progress(2, epoch=4)) == {"epoch": 6, "seconds": 60, TIME: 3}
+    assert either_one.remaining(progress(2, epoch=4)) == {"epoch": 6, "seconds": 60, TIME: 3}
     assert either_one.over(progress(2, epoch=4)) is None
     assert either_one.over(progress(6, epoch=4)) == "5 have passed"
     assert either_one.reason(progress(2, epoch=10)) == "the budget is used: 10 of epoch"
     assert either_one.counted == {"epoch", "seconds"}
     both = budget & soon
-    assert both.left(progress(2)) == {}
+    assert both.remaining(progress(2)) == {}
     assert both.over(progress(6, epoch=3)) is None
     assert both.over(progress(6, epoch=10)) == "the budget is used: 10 of epoch, and 5 have passed"
     assert ts.MaxTrials(3).over(progress()) is None, "running trials finish"

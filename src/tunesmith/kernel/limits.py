@@ -48,7 +48,7 @@ class Limits:
         why = self._rule.over(progress)
         if why is not None or fidelity is None:
             return why
-        left = self._rule.left(progress).get(fidelity.name)
+        left = self._rule.remaining(progress).get(fidelity.name)
         if left is not None and self._coming(trial) > left * (1.0 + _SLACK):
             return f"the {left:g} of {fidelity.name} that are left are for trials that run beside it"
         return None
@@ -58,7 +58,7 @@ class Limits:
         if self._rule is None:
             return True
         progress = self._progress()
-        left = self._rule.left(progress)
+        left = self._rule.remaining(progress)
         if not left:
             return True
         trial = opened(event, self._ledger.trials)

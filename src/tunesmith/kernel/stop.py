@@ -30,7 +30,7 @@ class Progress:
 
 
 TIME = ""
-"""Under this name `StopRule.left` tells of the run's own time, in seconds."""
+"""Under this name `StopRule.remaining` tells of the run's own time, in seconds."""
 
 
 class StopRule(ABC):
@@ -44,7 +44,7 @@ class StopRule(ABC):
         """Why running trials should end at their next report, too; None: they run to their end."""
         return None
 
-    def left(self, progress: Progress) -> Mapping[str, float]:  # noqa: ARG002
+    def remaining(self, progress: Progress) -> Mapping[str, float]:  # noqa: ARG002
         """What may still be used, by name: what needs more is not started."""
         return {}
 
@@ -74,8 +74,8 @@ class _Either(StopRule):
     def over(self, progress: Progress) -> str | None:
         return self.one.over(progress) or self.other.over(progress)
 
-    def left(self, progress: Progress) -> Mapping[str, float]:
-        one, other = self.one.left(progress), self.other.left(progress)
+    def remaining(self, progress: Progress) -> Mapping[str, float]:
+        one, other = self.one.remaining(progress), self.other.remaining(progress)
         return {**one, **other, **{name: min(one[name], other[name]) for name in one.keys() & other.keys()}}
 
     @property
@@ -139,7 +139,7 @@ class Timeout(StopRule):
     def over(self, progress: Progress) -> str | None:
         return self.reason(progress)
 
-    def left(self, progress: Progress) -> Mapping[str, float]:
+    def remaining(self, progress: Progress) -> Mapping[str, float]:
         return {TIME: _check.seconds("timeout", self.after) - progress.seconds}
 
 
@@ -173,7 +173,7 @@ class Budget(StopRule):
         return _check.seconds(what, amount) if name == "seconds" else _check.number(what, amount)
 
     def reason(self, progress: Progress) -> str | None:
-        for name, left in self.left(progress).items():
+        for name, left in self.remaining(progress).items():
             if left <= _SLACK * self._limit(name):
                 return f"the budget is used: {self.amounts[name]} of {name}"
         return None
@@ -181,7 +181,7 @@ class Budget(StopRule):
     def over(self, progress: Progress) -> str | None:
         return self.reason(progress)
 
-    def left(self, progress: Progress) -> Mapping[str, float]:
+    def remaining(self, progress: Progress) -> Mapping[str, float]:
         return {name: self._limit(name) - progress.used.get(name, 0.0) for name in self.amounts}
 
     @property
