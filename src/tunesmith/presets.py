@@ -52,6 +52,7 @@ SCHEDULERS: Mapping[str, str] = {
     "halving": "tunesmith.schedule.halving:Halving",
     "asha": "tunesmith.schedule.asha:ASHA",
     "hyperband": "tunesmith.schedule.hyperband:Hyperband",
+    "freeze-thaw": "tunesmith.schedule.freeze_thaw:FreezeThaw",
     "pbt": "tunesmith.schedule.pbt:PBT",
     "curve": "tunesmith.schedule.curve:CurveStop",
 }

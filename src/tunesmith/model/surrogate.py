@@ -45,7 +45,8 @@ class Quantity:
     `shapes`: powers of the Yeo-Johnson transform among which the likelihood chooses; none keeps signs and
     scales. `length`: of a process that is not fitted, a dimension, over the root of their number. `merit`: by
     which of very many observations some are kept, less being better; None: by their targets. `trend`: whether
-    the process has one.
+    the process has one. `tail`: what was observed depends on one number more, beside the row: its values in
+    [0, 1], of which 1 is where it is asked for.
     """
 
     name: Any  # a key: equal names are equal quantities
@@ -54,6 +55,7 @@ class Quantity:
     length: float | None = None
     merit: Callable[[History], Floats] | None = None
     trend: bool = True
+    tail: Callable[[History], Floats] | None = None
 
     def shaped(self, values: Floats, power: float | None) -> tuple[Floats, float]:
         """Targets for a process, and the logarithm of the Jacobian."""
@@ -79,7 +81,8 @@ class Surrogate(NamedTuple):
 
 def lengths_of(part: Surrogate) -> Floats:
     """The lengths (dims,) over which a process changes, as fractions of the parameters' ranges."""
-    found: Floats = np.exp(-0.5 * part.process.hyper.log_w)
+    own = part.process.embedding.dims - len(part.process.tail)
+    found: Floats = np.exp(-0.5 * part.process.hyper.log_w[:own])
     return found
 
 
@@ -102,7 +105,7 @@ def loss(objective: int, manner: Manner = ALL) -> Quantity:
         losses = found.losses[:, objective]
         return found.rows, Reach.of(losses)(losses) if len(losses) else losses
 
-    return Quantity(("loss", objective, manner), observed, _shapes(manner), merit=_merit, trend=manner.trend)
+    return Quantity(("loss", objective, manner), observed, shapes(manner), merit=_merit, trend=manner.trend)
 
 
 def scalarised(weights: tuple[float, ...], manner: Manner = ALL) -> Quantity:
@@ -113,10 +116,10 @@ def scalarised(weights: tuple[float, ...], manner: Manner = ALL) -> Quantity:
         losses = np.stack([Reach.of(column)(column) for column in found.losses.T], axis=1)
         return found.rows, tchebycheff(losses, np.array(weights))
 
-    return Quantity(("scalarised", weights, manner), observed, _shapes(manner), trend=manner.trend)
+    return Quantity(("scalarised", weights, manner), observed, shapes(manner), trend=manner.trend)
 
 
-def _shapes(manner: Manner) -> tuple[float, ...]:
+def shapes(manner: Manner) -> tuple[float, ...]:
     return POWERS if manner.shape else (1.0,)
 
 
@@ -165,14 +168,24 @@ def surrogate(history: History, space: Space, quantity: Quantity) -> Surrogate |
     fit = _fit(history, space, quantity, _position(history.n))
     y = quantity.shaped(values, fit.power)[0]
     kept = _kept(history, quantity, y, _MOST)
-    rows, y = rows[kept], y[kept]
-    units = history.units(space)[rows]
+    units, rows, y = _units(history, space, quantity, rows)[kept], rows[kept], y[kept]
     embedding = _embedding(history, space, quantity)
-    return Surrogate(gp.Posterior(embedding, gp.Data(units, y), fit.hyper), units, y, rows, fit.power)
+    tail = None if quantity.tail is None else np.ones(1)
+    process = gp.Posterior(embedding, gp.Data(units, y), fit.hyper, tail)
+    return Surrogate(process, units, y, rows, fit.power)
+
+
+def _units(history: History, space: Space, quantity: Quantity, rows: Indices) -> Floats:
+    units = history.units(space)[rows]
+    if quantity.tail is None:
+        return units
+    return np.concatenate([units, quantity.tail(history)[:, None]], axis=1)
 
 
 def _embedding(history: History, space: Space, quantity: Quantity) -> Embedding:
     found = view_of(history, space).embedding
+    if quantity.tail is not None:
+        found = found.longer(1)
     return found if quantity.trend else found.flat
 
 
@@ -244,7 +257,7 @@ def _refined(
     for power in powers:
         y, jacobian = quantity.shaped(values, power)
         kept = _kept(past, quantity, y, _MOST_FITTED)
-        data = gp.Data(past.units(space)[rows[kept]], y[kept])
+        data = gp.Data(_units(past, space, quantity, rows)[kept], y[kept])
         for one in begin:
             hyper, value = gp.fit(embedding, data, one, steps)
             value -= jacobian * len(kept) / len(y)

@@ -32,13 +32,13 @@ def targets(history: History) -> Targets:
     losses = history.losses[rows]
     broken = np.isnan(losses).any(axis=1)
     failed = rows[broken]
-    rows, losses = rows[~broken], _finite(losses[~broken])
+    rows, losses = rows[~broken], finite(losses[~broken])
     if len(rows) and not (history.states[rows] == _COMPLETE).all() and losses.shape[1] == 1:
         losses = _expected(history, rows, losses)
     return Targets(rows, losses, failed)
 
 
-def _finite(losses: Floats) -> Floats:
+def finite(losses: Floats) -> Floats:
     """Infinite losses become a little more than the largest, or less than the smallest, finite one; of what
     is beyond 1e150, squares would overflow."""
     if (np.abs(losses) < _MOST).all():

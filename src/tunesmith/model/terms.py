@@ -37,7 +37,8 @@ class Rough:
     @classmethod
     def of(cls, process: gp.Posterior, units: Floats, roughness: bool = True) -> Rough:
         """With the rows (n, dims) that were seen, or soon will be."""
-        return cls(process, process.embedding.embed(units), process.rho if roughness else 0.0)
+        seen = process.embedding.embed(process.completed(units))
+        return cls(process, seen, process.rho if roughness else 0.0)
 
     def predict(self, rows: Floats) -> RoughPrediction:
         """The function at rows, with its roughness."""
@@ -63,7 +64,8 @@ class RoughPrediction:
         process, seen = self._rough.process, self._rough.seen
         slope = by_sd / self.sd
         found = self._at.gradient(by_mean, slope * self._at.sd)
-        columns, numbers = process.embedding.columns, process.embedding.numbers
+        own = process.embedding.numbers < found.shape[1]
+        columns, numbers = process.embedding.columns[own], process.embedding.numbers[own]
         share = (slope * self._rough.rho * self._same / self._reach)[:, None]
         away = (self._at.z - seen[self._near])[:, columns] * share
         found[:, numbers] += np.where(np.isnan(self._rows[:, numbers]), 0.0, away)

@@ -29,6 +29,7 @@ class Embedding:
 
     def __init__(self, sizes: Sequence[int], optional: Sequence[bool], trend: bool = True) -> None:
         self.dims = len(sizes)
+        self._given = tuple(sizes), tuple(optional), trend
         self._trend = trend
         self.flat = Embedding(sizes, optional, False) if trend else self
         self.numbers: Indices = np.flatnonzero([size == 0 for size in sizes])  # dimensions
@@ -45,6 +46,11 @@ class Embedding:
         self._flags = [(d, len(groups) + i) for i, d in enumerate(np.flatnonzero(optional).tolist())]
         groups += [d for d, _ in self._flags]
         self.groups: Indices = np.array(groups, dtype=np.intp)  # the dimension of each column
+
+    def longer(self, more: int) -> Embedding:
+        """The same with so many more numbers at the end, which are never inactive."""
+        sizes, optional, trend = self._given
+        return Embedding((*sizes, *[0] * more), (*optional, *[False] * more), trend)
 
     def embed(self, units: Floats) -> Floats:
         """Shape (n, columns) of rows (n, dims)."""

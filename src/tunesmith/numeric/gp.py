@@ -145,11 +145,12 @@ class Posterior:
     """A process conditioned on observations, and on pending points by joint samples of their values.
 
     `root`: the inverse of the Cholesky factor of C. `alpha` (n, S): C^-1 of the residuals, a column for each
-    sample (one without pending points).
+    sample (one without pending points). `tail`: what rows that are asked for lack in their last columns.
     """
 
-    def __init__(self, embedding: Embedding, data: Data, hyper: Hyper) -> None:
+    def __init__(self, embedding: Embedding, data: Data, hyper: Hyper, tail: Floats | None = None) -> None:
         self.embedding, self.hyper = embedding, hyper
+        self.tail: Floats = np.empty(0) if tail is None else tail
         self.rho = math.exp(hyper.log_rho)
         self._root_w = np.exp(0.5 * hyper.log_w)[embedding.groups]
         self._root_tau = np.exp(0.5 * hyper.log_tau)[embedding.parts]
@@ -162,9 +163,16 @@ class Posterior:
         self._whitened = half[:, 1] - self.mean * half[:, 0]
         self.alpha: Floats = (self.root.T @ self._whitened)[:, None]
 
+    def completed(self, units: Floats) -> Floats:
+        """Rows with the tail where they lack it."""
+        missing = self.embedding.dims - units.shape[1]
+        if not missing:
+            return units
+        return np.concatenate([units, np.broadcast_to(self.tail, (len(units), missing))], axis=1)
+
     def placed(self, units: Floats) -> tuple[Floats, Floats, Floats]:
         """Embedded rows; these by the lengthscales; their features by the trend's standard deviations."""
-        z = self.embedding.embed(units)
+        z = self.embedding.embed(self.completed(units))
         return z, z * self._root_w, self.embedding.features(z) * self._root_tau
 
     def between(self, z: Floats, t: Floats) -> Floats:
@@ -208,7 +216,7 @@ class Prediction:
     """`mean` (m, S) and `sd` (m,) at rows, embedded ones `z`, and the gradient of a function of them."""
 
     def __init__(self, process: Posterior, units: Floats) -> None:
-        self._process, self._units = process, units
+        self._process, self._units, self._width = process, process.completed(units), units.shape[1]
         self.z, self._z, self._t = process.placed(units)
         self._q = squared_distances(self._z, process.z)
         k = matern_value(self._q)
@@ -235,7 +243,7 @@ class Prediction:
         found = np.zeros(self._units.shape)
         own = by_z[:, embedding.columns] + embedding.through(self.z, by_features)
         found[:, embedding.numbers] = np.where(np.isnan(self._units[:, embedding.numbers]), 0.0, own)
-        return found
+        return found[:, : self._width]
 
 
 def _root(c: Floats) -> Floats:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.record.fidelity import Fidelity
 from tunesmith.record.packed import Packed
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial, TrialState
@@ -35,6 +36,7 @@ class _Columns:
 
     __slots__ = (
         "encoded",
+        "fidelity",
         "filled",
         "limits",
         "losses",
@@ -52,8 +54,9 @@ class _Columns:
         "violations",
     )
 
-    def __init__(self, signs: tuple[float, ...]) -> None:
+    def __init__(self, signs: tuple[float, ...], fidelity: Fidelity | None) -> None:
         self.signs = signs
+        self.fidelity = fidelity
         self.n = 0
         self.filled = 0  # so many rows of the columns are written
         self.trials: Packed[Trial] = Packed()
@@ -137,7 +140,7 @@ class _Columns:
         return slopes
 
     def copy(self, n: int) -> _Columns:
-        other = _Columns(self.signs)
+        other = _Columns(self.signs, self.fidelity)
         for trial in self.trials[:n]:
             other.push(trial)
         return other
@@ -192,7 +195,7 @@ class History:
     @classmethod
     def empty(cls, problem: Problem) -> History:
         """The history of a study without trials."""
-        return cls(_Columns(problem.signs), 0, 0, 0)
+        return cls(_Columns(problem.signs, problem.fidelity), 0, 0, 0)
 
     def tell(self, trial: Trial) -> History:
         """The history after `trial` was created, paused or finished; this one stays as it is."""
@@ -217,6 +220,11 @@ class History:
 
     def __iter__(self) -> Iterator[Trial]:
         return islice(self._columns.trials, self.n)
+
+    @property
+    def fidelity(self) -> Fidelity | None:
+        """What budgets are counted in, as the study was told."""
+        return self._columns.fidelity
 
     @property
     def trials(self) -> list[Trial]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.model.acquire import Effort
+from tunesmith.model.budgets import Horizon, horizon, partial
 from tunesmith.model.region import region_of
 from tunesmith.model.surrogate import (
     Manner,
@@ -128,15 +129,19 @@ def _goal(history: History, ask: Ask, pending: Floats, settings: Settings) -> _G
     manner = settings.manner
     objectives = history.losses.shape[1]
     normals = ask.rng.generator("gp/pending").normal(size=(objectives, len(pending), settings.fantasies))
-    if objectives == 2:
+    weights: tuple[float, ...] = ()
+    budgets = partial(history)
+    if objectives == 2 and not budgets:
         parts = [surrogate(history, ask.space, loss(k, manner)) for k in range(2)]
         known = [part for part in parts if part is not None]
         return _front(history, known, pending, normals, manner) if known else None
-    quantity = loss(0, manner)
     if objectives > 1:
         rng = ask.rng._replace(number=ask.number % _DIRECTIONS).generator("gp/direction")
         weights = tuple(np.round(rng.dirichlet(np.ones(objectives)), 6).tolist())
-        quantity = scalarised(weights, manner)
+    if budgets:
+        ahead = horizon(history, ask.space, manner, weights)
+        return None if ahead is None else _at_the_end(ahead, pending, normals[0], manner)
+    quantity = scalarised(weights, manner) if weights else loss(0, manner)
     main = surrogate(history, ask.space, quantity)
     return None if main is None else _least(history, main, pending, normals[0], manner)
 
@@ -150,6 +155,17 @@ def _least(history: History, main: Surrogate, pending: Floats, normals: Floats, 
         return _Goal(None, anchors, lengths)
     rough, samples = _expected(main, pending, normals, manner)
     best = np.minimum(float(main.y[feasible].min()), samples.min(axis=0, initial=np.inf))
+    return _Goal(Improvement(rough, best), anchors, lengths)
+
+
+def _at_the_end(ahead: Horizon, pending: Floats, normals: Floats, manner: Manner) -> _Goal:
+    """One loss at the largest budget, improved below the least one that any trial is expected to come to."""
+    order = np.lexsort((ahead.means, ~ahead.feasible))[:_ANCHORS]
+    anchors, lengths = ahead.units[order], _lengths([ahead.main])
+    if not ahead.feasible.any():
+        return _Goal(None, anchors, lengths)
+    rough, samples = _expected(ahead.main, pending, normals, manner)
+    best = np.minimum(ahead.best, samples.min(axis=0, initial=np.inf))
     return _Goal(Improvement(rough, best), anchors, lengths)
 
 
@@ -179,7 +195,8 @@ def _expected(part: Surrogate, pending: Floats, normals: Floats, manner: Manner)
     if not len(pending):
         return Rough.of(part.process, part.units, manner.roughness), np.empty((0, 1))
     process, samples = part.process.with_pending(pending, normals)
-    return Rough.of(process, np.concatenate([part.units, pending]), manner.roughness), samples
+    seen = np.concatenate([part.units, process.completed(pending)])
+    return Rough.of(process, seen, manner.roughness), samples
 
 
 def _lengths(parts: Sequence[Surrogate]) -> Floats:

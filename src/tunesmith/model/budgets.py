@@ -1,0 +1,150 @@
+"""A loss over configurations and budgets, and what it is expected to be at the end.
+
+Trials that were run a part of the way are rows (x, s) of one Gaussian process, s = log(step / low) /
+log(high / low) in [0, 1]: so what is cheap tells of what is dear, and how much is learnt (Swersky, Snoek and
+Adams 2013, NIPS 26; Klein et al. 2017, AISTATS; Tiao et al. 2020, arXiv 2003.10865). Compared are values at
+one budget only, s = 1, whatever each trial has reached.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.model.surrogate import ALL, Manner, Quantity, Surrogate, shapes, surrogate
+from tunesmith.model.targets import finite
+from tunesmith.numeric.ehvi import tchebycheff
+from tunesmith.numeric.warp import Reach
+from tunesmith.record.fidelity import Fidelity
+from tunesmith.record.history import STATES, History
+from tunesmith.record.trial import COMPLETE
+from tunesmith.space.space import Space
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+_COMPLETE = STATES.index(COMPLETE)
+_KEPT = 4
+_SLACK = 1.0 + 1e-9  # by which a product of floats may miss a budget
+
+
+def partial(history: History) -> bool:
+    """Whether budgets tell trials apart: there is a fidelity, and some trials were run a part of the way."""
+    fidelity = history.fidelity
+    if fidelity is None or fidelity.low >= fidelity.high:
+        return False
+    rows = history.latest
+    return bool(((history.states[rows] != _COMPLETE) & (history.steps[rows] > 0)).any())
+
+
+class Observed(NamedTuple):
+    """`rows` of the history; the `losses` (n, objectives) of these trials at `shares` (n,) of the budget."""
+
+    rows: Indices
+    losses: Floats
+    shares: Floats
+
+
+def observed(history: History) -> Observed:
+    """Each trial at every rung that it has reached, and at its last step."""
+    notes: dict[int, Observed] = history.scratch.setdefault("budgets", {})
+    found = notes.get(history.n)
+    if found is None:
+        while len(notes) >= _KEPT:
+            del notes[next(iter(notes))]
+        found = notes[history.n] = _observed(history)
+    return found
+
+
+def _observed(history: History) -> Observed:
+    fidelity = history.fidelity
+    objectives = history.losses.shape[1]
+    rows: list[int] = []
+    losses: list[tuple[float, ...]] = []
+    steps: list[float] = []
+    for row in history.latest.tolist():
+        curve = {} if fidelity is None else _curve(history, row, fidelity)
+        rows += [row] * len(curve)
+        steps += curve
+        losses += curve.values()
+    if fidelity is None or not rows:
+        return Observed(np.empty(0, dtype=np.intp), np.empty((0, objectives)), np.empty(0))
+    return Observed(np.array(rows, dtype=np.intp), finite(np.array(losses)), share_of(fidelity, steps))
+
+
+def _curve(history: History, row: int, fidelity: Fidelity) -> dict[float, tuple[float, ...]]:
+    """The losses of a row's trial by step: at the rungs, the last ones reported by then, and at its end."""
+    notes = history.scratch.setdefault("curves", {})
+    found: dict[float, tuple[float, ...]] | None = notes.get(row)
+    if found is None:
+        trial = history.trial(row)
+        found = {}
+        if trial.losses is not None and not any(map(math.isnan, trial.losses)):
+            end = fidelity.high if trial.state is COMPLETE or not trial.reports else trial.step
+            steps = [report.step for report in trial.reports]
+            for rung in fidelity.rungs():
+                place = bisect_right(steps, rung * _SLACK) - 1
+                if place >= 0 and rung < end and not any(map(math.isnan, trial.reports[place].losses)):
+                    found[rung] = trial.reports[place].losses
+            found[end] = trial.losses
+        notes[row] = found
+    return found
+
+
+def share_of(fidelity: Fidelity, steps: Sequence[float]) -> Floats:
+    """Where steps lie between the least and the largest budget, on a logarithmic scale: in [0, 1]."""
+    found = np.log(np.maximum(steps, fidelity.low) / fidelity.low) / math.log(fidelity.high / fidelity.low)
+    return np.asarray(np.minimum(found, 1.0))
+
+
+def loss_by_budget(manner: Manner = ALL, weights: tuple[float, ...] = ()) -> Quantity:
+    """The loss at any budget, minimised; of several objectives the augmented Tchebycheff norm."""
+
+    def values(history: History) -> tuple[Indices, Floats]:
+        found = observed(history)
+        if not len(found.rows):
+            return found.rows, np.empty(0)
+        columns = [Reach.of(column)(column) for column in found.losses.T]
+        if not weights:
+            return found.rows, columns[0]
+        return found.rows, tchebycheff(np.stack(columns, axis=1), np.array(weights))
+
+    def tail(history: History) -> Floats:
+        return observed(history).shares
+
+    name = ("loss by budget", manner, weights)
+    return Quantity(name, values, shapes(manner), trend=manner.trend, tail=tail)
+
+
+class Horizon(NamedTuple):
+    """What trials may be expected to come to. `main`: the process; `rows` of the history, one a trial, with
+    their `units`, the `means` of their final losses, and `feasible`."""
+
+    main: Surrogate
+    rows: Indices
+    units: Floats
+    means: Floats
+    feasible: NDArray[np.bool_]
+
+    @property
+    def best(self) -> float:
+        """The least final loss that is expected of a feasible trial."""
+        return float(self.means[self.feasible].min(initial=math.inf))
+
+
+def horizon(
+    history: History, space: Space, manner: Manner = ALL, weights: tuple[float, ...] = ()
+) -> Horizon | None:
+    """None while nothing was observed. `weights`: of several objectives."""
+    main = surrogate(history, space, loss_by_budget(manner, weights))
+    if main is None:
+        return None
+    rows = np.unique(observed(history).rows)
+    units = history.units(space)[rows]
+    means = main.process.predict(units).mean[:, 0]
+    return Horizon(main, rows, units, means, history.violations[rows] <= 0.0)

@@ -1,0 +1,248 @@
+"""Freeze-thaw: a model of all learning curves decides which trial to go on with, or to start another.
+
+Swersky, Snoek and Adams (2014), Freeze-thaw Bayesian optimization, arXiv 1406.3896 (a model of the curves of
+all configurations chooses what to thaw); Wistuba, Kadra and Grabocka (2022), DyHPO, NeurIPS 35 (one process
+over configurations and budgets, the improvement that going on with any trial promises); Snoek, Larochelle and
+Adams (2012), NIPS 25 (improvement by cost).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith import _check
+from tunesmith._rng import Rng
+from tunesmith.errors import SettingError
+from tunesmith.model.acquire import Effort, maximise
+from tunesmith.model.budgets import Horizon, horizon
+from tunesmith.model.seen import space_seen
+from tunesmith.model.surrogate import ALL, lengths_of
+from tunesmith.model.terms import Improvement, Rough
+from tunesmith.model.view import view_of
+from tunesmith.record.assignment import Decision, Plan, Resume, Start
+from tunesmith.record.history import STATES, History, pending_units
+from tunesmith.record.persistent import Table
+from tunesmith.record.problem import Problem
+from tunesmith.record.trial import PAUSED, RUNNING, WAITING, Trial
+from tunesmith.schedule._base import Scheduler
+
+Floats = NDArray[np.float64]
+
+_PAUSED = STATES.index(PAUSED)
+_SLACK = 1.0 + 1e-9  # by which a product of floats may miss a budget
+_LEAST = 1e-9
+_FIRST = 9.0  # part of the largest budget that a first piece has at least
+_EFFORT = Effort(even=256, near=128, starts=3, steps=15, polished=1)
+_ANCHORS = 5
+_DIRECTIONS = 16  # of scalarisations of several objectives, taken in turn
+
+
+class _State(NamedTuple):
+    """`under_way`: trials that run or wait, by number. `steps`: how far each trial has come; `spent`: all of
+    these together. `budgets`: where trials pause, the last one being all of it."""
+
+    problem: Problem
+    budgets: tuple[float, ...]
+    history: History
+    under_way: tuple[Trial, ...] = ()
+    steps: Table[float] = Table()
+    spent: float = 0.0
+
+    def after(self, number: int) -> float | None:
+        """The budget that the trial of this number would go on to."""
+        step = (self.steps.get(number) or 0.0) * _SLACK
+        return next((budget for budget in self.budgets if budget > step), None)
+
+
+class _Offer(NamedTuple):
+    """What to do next, and the logarithm of the improvement that it promises for each step to the end."""
+
+    value: float
+    number: int | None  # None: a new trial
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeThaw(Scheduler[_State]):
+    """Goes on with the trial, paused or new, from which most is expected for each further step.
+
+    Choose it for trainings that report on their way, from a few full trainings' worth of budget on: of all
+    schedulers it needs the fewest steps. A Gaussian process over configurations and budgets, as in the
+    searcher `gp`, says what each trial may come to at the end; compared are expected improvements over the
+    best expected end, divided by the steps that are missing. Early on it looks at many, later it runs the
+    most promising to their end; a curve that starts slowly is not held against a configuration that
+    resembles good ones. With `promotion` trials pause at each budget and any of them may be taken up again
+    (objectives that yield, or save checkpoints); without it a trial that promises less than a new one is
+    stopped. Several objectives are scalarised, in directions that take turns.
+
+    A decision costs about 30 ms at 50 trials and 150 ms at 500, and does not grow from 800 observations on.
+
+    Budgets are the rungs of the study's fidelity; a first piece is the least one that is at least a ninth of
+    the largest.
+
+    Args:
+        promotion: whether trials pause and are resumed.
+        n_startup: trials that are started before the model is asked.
+        share: of all steps, how many may be first pieces of new trials while there is anything to resume.
+
+    Raises:
+        SettingError: for settings out of range, and without a fidelity.
+    """
+
+    promotion: bool = True
+    n_startup: int = 5
+    share: float = 0.5
+
+    pauses = True
+    objectives = None
+
+    def __post_init__(self) -> None:
+        _check.integer("n_startup", self.n_startup, 1)
+        if not 0.0 < _check.number("share", self.share) <= 1.0:
+            raise SettingError(f"share must be more than 0 and at most 1, got {self.share!r}")
+
+    def init(self, problem: Problem) -> _State:
+        return _State(problem, tuple(self.budgets(problem)), History.empty(problem))
+
+    def budgets(self, problem: Problem) -> list[float]:
+        """Where trials pause."""
+        fidelity = problem.fidelity
+        if fidelity is None:
+            raise SettingError(
+                "freeze-thaw must know the largest budget: give fidelity=, such as "
+                "ts.Fidelity('epoch', 1, 81)"
+            )
+        return [rung for rung in fidelity.rungs() if rung >= fidelity.high / _FIRST]
+
+    def tell(self, state: _State, trial: Trial) -> _State:
+        number, step = trial.number, trial.step
+        before = state.steps.get(number) or 0.0
+        if step > before:
+            state = state._replace(steps=state.steps.put(number, step), spent=state.spent + step - before)
+        open_now = trial.state is RUNNING or trial.state is WAITING
+        told = trial
+        if trial.state is RUNNING and not self.promotion and _crossed(state, before, step):
+            last = trial.reports[-1]  # it is looked at here, as if it had paused
+            told = trial._replace(state=PAUSED, values=last.values, losses=last.losses)
+        state = state._replace(history=state.history.tell(told))
+        others = [other for other in state.under_way if other.number != number]
+        held = sorted([*others, trial], key=_number) if open_now else others
+        return state._replace(under_way=tuple(held))
+
+    def decide(self, state: _State, trial: Trial) -> Decision:
+        budget, step, top = trial.budget, trial.step * _SLACK, state.budgets[-1]
+        if step >= top:
+            return Decision.CONTINUE
+        if self.promotion:
+            return Decision.PAUSE if budget is not None and budget <= step else Decision.CONTINUE
+        before = trial.reports[-2].step if len(trial.reports) > 1 else 0.0
+        if not _crossed(state, before, trial.step) or state.history.n < self.n_startup:
+            return Decision.CONTINUE
+        found = self._offers(state, trial.number, [trial.number])
+        if found is None or len(found) < 2 or self._tired(state):
+            return Decision.CONTINUE
+        new, own = found
+        return Decision.CONTINUE if own.value > new.value else Decision.STOP
+
+    def plan(self, state: _State, number: int) -> Plan:
+        if not self.promotion:
+            return Start(state.budgets[-1])
+        return self._planned(state, number)
+
+    def _planned(self, state: _State, number: int) -> Plan:
+        first = Start(state.budgets[0])
+        paused = _paused(state)
+        if number < self.n_startup or not paused:
+            return first
+        offers = self._offers(state, number, paused)
+        if offers is None:
+            return first
+        if self._tired(state) and len(offers) > 1:
+            offers = offers[1:]
+        best = max(offers, key=lambda offer: offer.value)
+        budget = None if best.number is None else state.after(best.number)
+        return first if best.number is None or budget is None else Resume(best.number, budget)
+
+    def _tired(self, state: _State) -> bool:
+        """Whether first pieces have had their share: what is begun over and over is never known."""
+        first = state.budgets[0]
+        begun = state.history.created * first
+        under_way = sum(max((t.budget or 0.0) - t.step, 0.0) for t in state.under_way)
+        return begun + first > self.share * (state.spent + under_way)
+
+    def _offers(self, state: _State, number: int, candidates: Sequence[int]) -> list[_Offer] | None:
+        """A new trial's first, then the candidates'; None while nothing was observed."""
+        held = tuple((trial.number, trial.budget) for trial in state.under_way)
+        key = (state.history.n, number, held, tuple(candidates))
+        known: tuple[Any, list[_Offer] | None] = state.history.scratch.get("offers", (None, None))
+        if known[0] == key:
+            return known[1]
+        found = _offers(state, number, candidates)
+        state.history.scratch["offers"] = key, found
+        return found
+
+
+def _offers(state: _State, number: int, candidates: Sequence[int]) -> list[_Offer] | None:
+    history, high = state.history, state.budgets[-1]
+    space = space_seen(state.problem, history)
+    rng = Rng(0, number)
+    ahead = horizon(history, space, ALL, _weights(state.problem, rng)) if space.dims else None
+    if ahead is None:
+        return None
+    others = [trial for trial in state.under_way if trial.number not in candidates]
+    gain = _gain(ahead, pending_units(tuple(others), space))
+    view, lengths = view_of(history, space), np.minimum(lengths_of(ahead.main), 1.0)
+    anchors = ahead.units[np.lexsort((ahead.means, ~ahead.feasible))[:_ANCHORS]]
+    rows = maximise(view, gain, anchors, lengths, rng.generator("freeze-thaw/new"), _EFFORT)
+    found = [_Offer(float(gain(rows[:1])[0][0]) - math.log(high), None)]
+    place = {n: i for i, n in enumerate(history.numbers[ahead.rows].tolist())}
+    usable = ahead.feasible | ~ahead.feasible.any()
+    there = [n for n in candidates if n in place and usable[place[n]]]
+    if there:
+        missing = np.array([max(high - (state.steps.get(n) or 0.0), _LEAST * high) for n in there])
+        values = gain(ahead.units[[place[n] for n in there]])[0] - np.log(missing)
+        found += [_Offer(value, n) for value, n in zip(values.tolist(), there, strict=True)]
+    return found
+
+
+def _weights(problem: Problem, rng: Rng) -> tuple[float, ...]:
+    """Of several objectives, those of this turn."""
+    objectives = len(problem.objectives)
+    if objectives == 1:
+        return ()
+    turn = rng._replace(number=rng.number % _DIRECTIONS).generator("freeze-thaw/direction")
+    return tuple(np.round(turn.dirichlet(np.ones(objectives)), 6).tolist())
+
+
+def _gain(ahead: Horizon, pending: Floats) -> Improvement:
+    """The logarithm of the expected improvement at the end; what runs counts as what is expected of it."""
+    process, seen = ahead.main.process, ahead.main.units
+    best = ahead.best if ahead.feasible.any() else float(ahead.means.min())
+    if len(pending):
+        process, samples = process.with_pending(pending, np.zeros((len(pending), 1)))
+        seen = np.concatenate([seen, process.completed(pending)])
+        best = min(best, float(samples.min()))
+    return Improvement(Rough.of(process, seen), np.array([best]))
+
+
+def _paused(state: _State) -> list[int]:
+    """The numbers of trials that can be taken up again."""
+    history = state.history
+    rows = history.latest
+    waiting = (history.states[rows] == _PAUSED) & (history.steps[rows] * _SLACK < state.budgets[-1])
+    held = {trial.number for trial in state.under_way}
+    return [number for number in history.numbers[rows[waiting]].tolist() if number not in held]
+
+
+def _number(trial: Trial) -> int:
+    return trial.number
+
+
+def _crossed(state: _State, before: float, step: float) -> bool:
+    """Whether a budget lies between two steps."""
+    return any(before * _SLACK < budget <= step * _SLACK for budget in state.budgets)
