@@ -40,6 +40,7 @@ NAMES = [
     "FixedSearcher",
     "Float",
     "ForestSearcher",
+    "FreezeThaw",
     "GPSearcher",
     "GradientSearcher",
     "GeneticSearcher",

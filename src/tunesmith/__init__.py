@@ -44,6 +44,7 @@ _HOME = {
     "FixedSearcher": "search.combine",
     "Float": "space",
     "ForestSearcher": "search.forest",
+    "FreezeThaw": "schedule.freeze_thaw",
     "GPSearcher": "search.gp",
     "GradientSearcher": "search.gradient",
     "GeneticSearcher": "search.genetic",

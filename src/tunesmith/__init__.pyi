@@ -53,6 +53,7 @@ from tunesmith.schedule._base import Scheduler as Scheduler
 from tunesmith.schedule.asha import ASHA as ASHA
 from tunesmith.schedule.combine import CombinedScheduler as CombinedScheduler
 from tunesmith.schedule.curve import CurveStop as CurveStop
+from tunesmith.schedule.freeze_thaw import FreezeThaw as FreezeThaw
 from tunesmith.schedule.halving import Halving as Halving
 from tunesmith.schedule.hyperband import Hyperband as Hyperband
 from tunesmith.schedule.median import Median as Median

@@ -71,7 +71,7 @@ JOINED: Mapping[str, Mapping[str, Any]] = {  # presets of a searcher and Hyperba
     "smac": {},
 }
 PB2 = {"population": 8, "quantile": 0.25}  # a model needs fewer members than chance
-PROMOTING = ("asha", "hyperband")  # with a form that pauses, which suits objectives that can
+PROMOTING = ("asha", "hyperband", "freeze-thaw")  # with a form that pauses, for objectives that can
 AUTO_PARTS = ("gp", "tpe", "cmaes", "nsga2", "nsga3")
 AUTO: tuple[Rule, ...] = (
     (
@@ -99,7 +99,8 @@ AUTO: tuple[Rule, ...] = (
 )
 """The rules of `auto`, the first that holds: an index of AUTO_PARTS, facts with limits, and why."""
 DEFAULT_SEARCHER = "auto"
-DEFAULT_SCHEDULER = "none"
+DEFAULT_SCHEDULER = "auto"
+AUTO_SCHEDULER = "freeze-thaw"  # of `auto` where there is a fidelity; without one nothing is to be scheduled
 DEFAULT_STORAGE = "sqlite:///tunesmith.db"
 
 T = TypeVar("T")
@@ -133,14 +134,18 @@ def scheduler(
 ) -> Scheduler[Any]:
     """The scheduler of this name, or the object itself; of several of them the one they make together.
 
-    'asha' and 'hyperband' promote where an objective pauses for nothing: it yields, or budgets are no numbers
+    'auto' is 'freeze-thaw' where there is a fidelity, and 'none' where there is not. That, 'asha' and
+    'hyperband' promote where an objective pauses for nothing: it yields, or budgets are no numbers
     of steps, so that it is called with each of them. Any other would have to start again, and gets the
     stopping form. Raises SettingError.
     """
     if isinstance(given, Sequence) and not isinstance(given, str):
         return together(given, objective, fidelity)
-    settings = {"promotion": True} if given in PROMOTING and _promotes(objective, fidelity) else {}
-    found: Scheduler[Any] = _resolve(_SCHEDULE, DEFAULT_SCHEDULER if given is None else given, settings)
+    name = DEFAULT_SCHEDULER if given is None else given
+    if name == "auto":
+        name = "none" if fidelity is None else AUTO_SCHEDULER
+    settings = {"promotion": _promotes(objective, fidelity)} if name in PROMOTING else {}
+    found: Scheduler[Any] = _resolve(_SCHEDULE, name, settings)
     return found
 
 

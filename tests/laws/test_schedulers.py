@@ -10,6 +10,7 @@ from tunesmith.record.fidelity import Fidelity
 from tunesmith.schedule.asha import ASHA
 from tunesmith.schedule.combine import CombinedScheduler
 from tunesmith.schedule.curve import CurveStop
+from tunesmith.schedule.freeze_thaw import FreezeThaw
 from tunesmith.schedule.halving import Halving
 from tunesmith.schedule.hyperband import Hyperband
 from tunesmith.schedule.median import Median
@@ -60,6 +61,16 @@ class TestThreshold(SchedulerLaws):
 
 class TestWilcoxon(SchedulerLaws):
     scheduler = Wilcoxon
+
+
+class TestThawing(SchedulerLaws):
+    scheduler = FreezeThaw(n_startup=3, candidates=8)
+    n_trials = 8
+
+
+class TestStoppingByModel(SchedulerLaws):
+    scheduler = FreezeThaw(promotion=False, n_startup=3, candidates=8)
+    n_trials = 8
 
 
 class TestHalving(SchedulerLaws):

@@ -38,7 +38,6 @@ _PAUSED = STATES.index(PAUSED)
 _SLACK = 1.0 + 1e-9  # by which a product of floats may miss a budget
 _LEAST = 1e-9
 _FIRST = 9.0  # part of the largest budget that a first piece has at least
-_EFFORT = Effort(even=256, near=128, starts=3, steps=15, polished=1)
 _ANCHORS = 5
 _DIRECTIONS = 16  # of scalarisations of several objectives, taken in turn
 
@@ -89,6 +88,7 @@ class FreezeThaw(Scheduler[_State]):
         promotion: whether trials pause and are resumed.
         n_startup: trials that are started before the model is asked.
         share: of all steps, how many may be first pieces of new trials while there is anything to resume.
+        candidates: points at which the promise of a new trial is looked at, half of them near the best ones.
 
     Raises:
         SettingError: for settings out of range, and without a fidelity.
@@ -97,12 +97,14 @@ class FreezeThaw(Scheduler[_State]):
     promotion: bool = True
     n_startup: int = 5
     share: float = 0.5
+    candidates: int = 256
 
     pauses = True
     objectives = None
 
     def __post_init__(self) -> None:
         _check.integer("n_startup", self.n_startup, 1)
+        _check.integer("candidates", self.candidates, 2)
         if not 0.0 < _check.number("share", self.share) <= 1.0:
             raise SettingError(f"share must be more than 0 and at most 1, got {self.share!r}")
 
@@ -182,12 +184,12 @@ class FreezeThaw(Scheduler[_State]):
         known: tuple[Any, list[_Offer] | None] = state.history.scratch.get("offers", (None, None))
         if known[0] == key:
             return known[1]
-        found = _offers(state, number, candidates)
+        found = _offers(state, number, candidates, self.candidates)
         state.history.scratch["offers"] = key, found
         return found
 
 
-def _offers(state: _State, number: int, candidates: Sequence[int]) -> list[_Offer] | None:
+def _offers(state: _State, number: int, candidates: Sequence[int], points: int) -> list[_Offer] | None:
     history, high = state.history, state.budgets[-1]
     space = space_seen(state.problem, history)
     rng = Rng(0, number)
@@ -198,7 +200,7 @@ def _offers(state: _State, number: int, candidates: Sequence[int]) -> list[_Offe
     gain = _gain(ahead, pending_units(tuple(others), space))
     view, lengths = view_of(history, space), np.minimum(lengths_of(ahead.main), 1.0)
     anchors = ahead.units[np.lexsort((ahead.means, ~ahead.feasible))[:_ANCHORS]]
-    rows = maximise(view, gain, anchors, lengths, rng.generator("freeze-thaw/new"), _EFFORT)
+    rows = maximise(view, gain, anchors, lengths, rng.generator("freeze-thaw/new"), _effort(points))
     found = [_Offer(float(gain(rows[:1])[0][0]) - math.log(high), None)]
     place = {n: i for i, n in enumerate(history.numbers[ahead.rows].tolist())}
     usable = ahead.feasible | ~ahead.feasible.any()
@@ -208,6 +210,11 @@ def _offers(state: _State, number: int, candidates: Sequence[int]) -> list[_Offe
         values = gain(ahead.units[[place[n] for n in there]])[0] - np.log(missing)
         found += [_Offer(value, n) for value, n in zip(values.tolist(), there, strict=True)]
     return found
+
+
+def _effort(points: int) -> Effort:
+    """A look around, to know what a new trial promises; the searcher looks harder for which one."""
+    return Effort(even=points - points // 2, near=points // 2, starts=min(2, points), steps=10, polished=1)
 
 
 def _weights(problem: Problem, rng: Rng) -> tuple[float, ...]:

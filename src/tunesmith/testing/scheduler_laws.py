@@ -131,6 +131,7 @@ def _simulated(
     workers: int,
     seed: int,
     faults: Faults,
+    n_trials: int,
     objectives: int = 1,
     fidelity: Fidelity = FIDELITY,
 ) -> Simulation:
@@ -141,7 +142,7 @@ def _simulated(
         workers=workers,
         seed=seed,
         fidelity=fidelity,
-        n_trials=30,
+        n_trials=n_trials,
         objectives={f"goal{i}": "maximize" if i else "minimize" for i in range(objectives)},
         watch=False,
         faults=faults,
@@ -156,17 +157,21 @@ class SchedulerLaws:
     """What every scheduler promises (`tunesmith.Scheduler`), checked on simulated studies."""
 
     scheduler: ClassVar[Any]  # a class whose settings all have defaults, or an instance
+    n_trials: ClassVar[int] = 30  # of each simulated study; fewer for schedulers whose answers take long
 
     def made(self) -> Scheduler[Any]:
         """The scheduler under test."""
         found: Scheduler[Any] = self.scheduler() if isinstance(self.scheduler, type) else self.scheduler
         return found
 
+    def _run(self, workers: int, seed: int, faults: Faults, *more: Any) -> Simulation:
+        return _simulated(self.made(), workers, seed, faults, self.n_trials, *more)
+
     @pytest.mark.parametrize("faulty", [False, True], ids=["well", "faulty"])
     @pytest.mark.parametrize("workers", [1, 4, 9])
     @pytest.mark.parametrize("seed", range(3))
     def test_laws(self, seed: int, workers: int, faulty: bool) -> None:
-        check_all(_simulated(self.made(), workers, seed, ALL_FAULTS if faulty else NO_FAULTS))
+        check_all(self._run(workers, seed, ALL_FAULTS if faulty else NO_FAULTS))
 
     @pytest.mark.parametrize("workers", [1, 4, 9])
     @pytest.mark.parametrize("count", [2, 3])
@@ -177,26 +182,26 @@ class SchedulerLaws:
             with pytest.raises(SettingError):
                 api.create_study(_space(), objectives=goals, scheduler=self.made(), fidelity=FIDELITY)
             return
-        check_all(_simulated(self.made(), workers, 7, ALL_FAULTS, count))
+        check_all(self._run(workers, 7, ALL_FAULTS, count))
 
     @pytest.mark.parametrize(
         ("fidelity", "workers"), [(FRACTION, 1), (FRACTION, 9), (FOLDS, 4)], ids=["1", "9", "folds"]
     )
     def test_budgets_that_are_no_steps(self, fidelity: Fidelity, workers: int) -> None:
-        check_all(_simulated(self.made(), workers, 3, ALL_FAULTS, 1, fidelity))
+        check_all(self._run(workers, 3, ALL_FAULTS, 1, fidelity))
 
     @pytest.mark.parametrize(("count", "workers"), [(1, 1), (1, 9), (2, 4)])
     def test_constraints_that_are_broken_on_the_way(self, count: int, workers: int) -> None:
         most = self.made().objectives
         if most is None or count <= most:
-            check_all(_simulated(self.made(), workers, 5, BROKEN, count))
+            check_all(self._run(workers, 5, BROKEN, count))
 
     def test_all_trials_come_to_an_end(self) -> None:
-        found = _simulated(self.made(), 4, 1, NO_FAULTS)
+        found = self._run(4, 1, NO_FAULTS)
         fold = found.fold()
         assert not fold.ledger.running
         assert found.exhausted <= found.scheduler.ends
-        assert found.exhausted or sum(isinstance(event, Created) for event in found.events) == 30
+        assert found.exhausted or sum(isinstance(event, Created) for event in found.events) == self.n_trials
         paused = sum(isinstance(event, Paused) for event in found.events)
         assert bool(paused) == found.scheduler.pauses or not paused
 
