@@ -18,7 +18,7 @@ FLOORS = [
     # floor 5 in five steps: defaults; what is refused, what is shown; studies; the functions that use them;
     # adapters
     ["presets"],
-    ["agreement", "terminal"],
+    ["combining", "agreement", "terminal"],
     ["opening"],
     ["api"],
     ["sklearn", "gradients", "integrations", "launch", "plots", "testing"],

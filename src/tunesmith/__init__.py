@@ -113,7 +113,7 @@ _HOME = {
     "TunesmithError": "errors",
     "Wait": "record.assignment",
     "Wilcoxon": "schedule.wilcoxon",
-    "combine": "presets",
+    "combine": "combining",
     "copy_study": "api",
     "create_study": "api",
     "delete_study": "api",

@@ -11,6 +11,7 @@ from tunesmith.api import delete_study as delete_study
 from tunesmith.api import list_studies as list_studies
 from tunesmith.api import load_study as load_study
 from tunesmith.api import tune as tune
+from tunesmith.combining import combine as combine
 from tunesmith.errors import CheckpointLost as CheckpointLost
 from tunesmith.errors import Conflict as Conflict
 from tunesmith.errors import LeaseLost as LeaseLost
@@ -35,7 +36,6 @@ from tunesmith.kernel.stop import TargetValue as TargetValue
 from tunesmith.kernel.stop import Timeout as Timeout
 from tunesmith.kernel.study import Study as Study
 from tunesmith.kernel.trial import TrialHandle as TrialHandle
-from tunesmith.presets import combine as combine
 from tunesmith.record.assignment import Assignment as Assignment
 from tunesmith.record.assignment import Decision as Decision
 from tunesmith.record.assignment import Resume as Resume

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tunesmith import presets
+from tunesmith import combining, presets
 from tunesmith.agreement import told
 from tunesmith.errors import StudyError
 from tunesmith.kernel.callback import AnyCallback, Callback
@@ -108,7 +108,7 @@ def tune(
         space,
         direction=direction,
         objectives=objectives,
-        searcher=presets.replicated(searcher, replicates),
+        searcher=combining.replicated(searcher, replicates),
         scheduler=scheduler,
         objective=objective,
         fidelity=fidelity,
@@ -164,7 +164,7 @@ def create_study(
         space,
         direction=direction,
         objectives=objectives,
-        searcher=presets.replicated(searcher, replicates),
+        searcher=combining.replicated(searcher, replicates),
         scheduler=scheduler,
         objective=None,
         fidelity=fidelity,
