@@ -83,6 +83,8 @@ class Parking:
 
     def _full(self) -> bool:
         limit, own = self._limit, self._own
+        if limit.memory <= 0:
+            return True  # none is to be kept, however little it takes
         return self._measure() - own.memory > limit.memory or self._device() - own.device > limit.device
 
     def _settle(self) -> None:
