@@ -74,10 +74,10 @@ def tune(
         budget: what the study's trials may use in all, such as {"epoch": 1300, "seconds": "8h", "kwh": 2};
             see `ts.Budget`.
         stop: a rule such as `ts.TargetValue(0.99) | ts.Plateau(50)`.
-        searcher: "tpe" (the default), "random", "qmc", "grid", "manual", or an object.
+        searcher: "auto" (the default), "gp", "tpe", "random", …, or an object.
         replicates: for noisy objectives: "auto" tries promising configurations again where that tells more
             than a new one, a number until the best one was tried so often; see `study.recommend()`.
-        scheduler: "none" (the default), "asha", "median", …, an object, or a list of them: a trial goes on
+        scheduler: "none" (the default), "auto", "asha", …, an object, or a list of them: a trial goes on
             while all of them let it.
         fidelity: the budget axis, such as `ts.Fidelity("epoch", 1, 81)`; a list for several at once.
         constraints: between parameters, such as "min_leaf < min_split".
