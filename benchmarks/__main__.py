@@ -12,6 +12,7 @@ import click
 
 from benchmarks import elsewhere
 from benchmarks.adapters import MODULES, Peers, peers
+from benchmarks.budgets.command import budgets
 from benchmarks.cases import CASES
 from benchmarks.deadline import deadline
 from benchmarks.goals.command import goals
@@ -84,6 +85,7 @@ main.add_command(ablation)
 main.add_command(trainings)
 main.add_command(goals)
 main.add_command(schedulers)
+main.add_command(budgets)
 
 
 def measured(name: str, profile: Profile, installed: Peers) -> dict[str, Any]:

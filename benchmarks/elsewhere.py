@@ -59,7 +59,7 @@ class Remote:
         )
         atexit.register(self.child.kill)
         facts = self.call("facts")["value"]
-        self.NAME, self.DISTRIBUTION, self.IMPORT, self.SEARCHERS, self._version = facts
+        self.NAME, self.DISTRIBUTION, self.IMPORT, self.SEARCHERS, self.STEPS, self._version = facts
 
     def version(self) -> str:
         return str(self._version)
@@ -72,6 +72,9 @@ class Remote:
     def several(self, searcher: str, space: Space, seed: int, n_trials: int, objectives: int) -> Session:
         """As `session`, told as many values as there are objectives."""
         return Session(self, [searcher, [asdict(param) for param in space], seed, n_trials, 1, objectives])
+
+    def steps(self, method: str, space: Space, seed: int, high: int) -> Steps:
+        return Steps(self, method, [asdict(param) for param in space], seed, high)
 
     def call(self, what: str, *of: Any) -> dict[str, Any]:
         assert self.child.stdin is not None
@@ -95,18 +98,42 @@ class Remote:
         return found
 
 
-class Session:
-    """One study elsewhere; a new one ends the one before. `cpu_s` is what asks and tells took there."""
+class _Timed:
+    """`cpu_s` is what its calls took there."""
 
-    def __init__(self, remote: Remote, of: Sequence[Any]) -> None:
+    def __init__(self, remote: Remote, what: str, *of: Any) -> None:
         self.remote, self.cpu_s = remote, 0.0
-        self._timed("session", *of)
+        self._timed(what, *of)
         self.cpu_s = 0.0
 
     def _timed(self, what: str, *of: Any) -> Any:
         found = self.remote.call(what, *of)
         self.cpu_s += found["cpu_s"]
         return found["value"]
+
+
+class Steps(_Timed):
+    """One study elsewhere that sees losses step by step."""
+
+    def __init__(self, remote: Remote, *of: Any) -> None:
+        super().__init__(remote, "steps", *of)
+
+    def ask(self) -> tuple[Any, str, Config, int]:
+        handle, key, config, last = self._timed("next")
+        return handle, key, config, last
+
+    def report(self, handle: Any, step: int, loss: float) -> bool:
+        return bool(self._timed("report", handle, step, loss))
+
+    def tell(self, handle: Any, step: int, loss: float) -> None:
+        self._timed("tell", handle, step, loss)
+
+
+class Session(_Timed):
+    """One study elsewhere; a new one ends the one before."""
+
+    def __init__(self, remote: Remote, of: Sequence[Any]) -> None:
+        super().__init__(remote, "session", *of)
 
     def ask(self) -> tuple[Any, Config]:
         handle, config = self._timed("ask")
@@ -138,7 +165,8 @@ class _Served:
 
         self.module = local(self.name)
         found = self.module
-        return [found.NAME, found.DISTRIBUTION, found.IMPORT, list(found.SEARCHERS), found.version()]
+        steps = list(getattr(found, "STEPS", ()))
+        return [found.NAME, found.DISTRIBUTION, found.IMPORT, list(found.SEARCHERS), steps, found.version()]
 
     def start(
         self,
@@ -150,9 +178,7 @@ class _Served:
         objectives: int | None = None,
     ) -> None:
         self.handles.clear()
-        params = tuple(
-            Param(**{**of, "choices": tuple(of["choices"]), "when": tuple(of["when"])}) for of in space
-        )
+        params = _read(space)
         if objectives is None:
             self.session = self.module.session(searcher, params, seed, n_trials, workers)
         else:
@@ -164,11 +190,28 @@ class _Served:
         self.handles[self.count] = handle
         return [self.count, config]
 
-    def tell(self, handle: int, value: Any) -> None:
-        self.session.tell(self.handles.pop(handle), value)
+    def start_steps(self, method: str, space: Any, seed: int, high: int) -> None:
+        self.handles.clear()
+        self.session = self.module.steps(method, _read(space), seed, high)
+
+    def ask_steps(self) -> list[Any]:
+        handle, *rest = self.session.ask()
+        self.count += 1
+        self.handles[self.count] = handle
+        return [self.count, *rest]
+
+    def report(self, handle: int, step: int, loss: float) -> bool:
+        return bool(self.session.report(self.handles[handle], step, loss))
+
+    def tell(self, handle: int, *of: Any) -> None:
+        self.session.tell(self.handles.pop(handle), *of)
 
     def load(self, configs: Any, values: Any) -> None:
         self.session.load(configs, values)
+
+
+def _read(space: Any) -> Space:
+    return tuple(Param(**{**of, "choices": tuple(of["choices"]), "when": tuple(of["when"])}) for of in space)
 
 
 def _plain(value: Any) -> Any:
@@ -182,7 +225,7 @@ def main() -> int:
     served = _Served(sys.argv[1])
     verbs = {
         "facts": served.facts, "session": served.start, "ask": served.ask, "tell": served.tell,
-        "load": served.load,
+        "load": served.load, "steps": served.start_steps, "next": served.ask_steps, "report": served.report,
     }  # fmt: skip
     for line in sys.stdin:
         what, *of = json.loads(line)

@@ -27,6 +27,7 @@ python -m benchmarks run --only ask-tpe        # one case; --quick for small siz
 python -m benchmarks quality --tasks FOLDER    # played runs are saved, and not played twice
 python -m benchmarks quality --tasks aside --set held    # tasks of our own; --set dev for tuning
 python -m benchmarks trainings                 # real, noisy trainings: what is reported, on data held out
+python -m benchmarks budgets                   # learning curves: regret against epochs; --set aside
 python -m benchmarks ablation gp               # what each of its settings is worth
 ```
 """

@@ -13,6 +13,7 @@ from benchmarks.spaces import Config, Space
 
 MODELS = ("nevergrad", "smac", "hebo", "ax", "skopt")  # compared by quality and time an ask alone
 MODULES = ("tunesmith", "optuna", "rustuna", "hyperopt", "plain", *MODELS)
+STEPPED = ("dehb", "synetune")  # compared on learning curves alone
 
 
 class Session(Protocol):
@@ -30,8 +31,22 @@ class Session(Protocol):
         """The peer's own loop for n trials, define-by-run where it has that."""
 
 
+class Steps(Protocol):
+    """One study that sees losses step by step, or asks for as many steps as it wants."""
+
+    def ask(self) -> tuple[Any, str, Config, int]:
+        """A handle; what is trained further when it is named again; its configuration; the last step."""
+
+    def report(self, handle: Any, step: int, loss: float) -> bool:
+        """After each new step; whether it goes on."""
+
+    def tell(self, handle: Any, step: int, loss: float) -> None:
+        """The last step, or that where it was to stop."""
+
+
 class Adapter(Protocol):
-    """A module of this package. Those with STORES have create, attach, agent, bulk, opened, census."""
+    """A module of this package. Those with STORES have create, attach, agent, bulk, opened, census; those
+    with STEPS have steps(method, space, seed, high), which gives `Steps`."""
 
     NAME: str
     DISTRIBUTION: str
@@ -65,7 +80,7 @@ def peers(wanted: Sequence[str] = MODULES) -> Peers:
     """All adapters whose library is installed; those that are not wanted are said to be missing, too."""
     found: dict[str, Any] = {}
     missing: dict[str, str] = {}
-    for name in MODULES:
+    for name in (*MODULES, *(name for name in STEPPED if name in wanted)):
         if name not in wanted:
             missing[name] = f"{name} was left out of this run"
             continue
@@ -83,8 +98,8 @@ def adapter(name: str) -> Any:
 
 
 def local(name: str) -> ModuleType:
-    if name not in MODULES:
-        raise ImportError(f"no adapter has this name: there are {', '.join(MODULES)}")
+    if name not in (*MODULES, *STEPPED):
+        raise ImportError(f"no adapter has this name: there are {', '.join((*MODULES, *STEPPED))}")
     return importlib.import_module(f"benchmarks.adapters.{name}")
 
 

@@ -26,6 +26,12 @@ SEARCHERS = tuple(
     )
     if not needs or importlib.util.find_spec(needs)
 )  # fmt: skip
+STEPS = tuple(
+    f"{sampler}+{pruner}"
+    for sampler in ("random", "tpe", "gp")
+    for pruner in ("none", "median", "asha", "hyperband")
+    if sampler in SEARCHERS
+)
 STORES = ("rdb", "journal")
 STUDY = "bench"
 
@@ -64,6 +70,39 @@ class Session:
 
 def session(searcher: str, space: Space, seed: int, n_trials: int | None = None, workers: int = 1) -> Session:
     return Session(optuna.create_study(sampler=_sampler(searcher, seed)), space)
+
+
+class Steps:
+    def __init__(self, study: optuna.Study, space: Space, high: int) -> None:
+        self.study, self.space, self.high = study, space, high
+
+    def ask(self) -> tuple[Any, str, Config, int]:
+        trial = self.study.ask()
+        return trial, str(trial.number), suggest(trial, self.space), self.high
+
+    def report(self, handle: Any, step: int, loss: float) -> bool:
+        handle.report(loss, step)
+        return step < self.high and not handle.should_prune()
+
+    def tell(self, handle: Any, step: int, loss: float) -> None:
+        if step < self.high:
+            self.study.tell(handle, state=optuna.trial.TrialState.PRUNED)
+        else:
+            self.study.tell(handle, loss)
+
+
+def steps(method: str, space: Space, seed: int, high: int) -> Steps:
+    """Hyperband draws brackets by the name of the study, which is therefore the seed's."""
+    sampler, _, pruner = method.partition("+")
+    pruners: Any = optuna.pruners
+    made = {
+        "none": pruners.NopPruner,
+        "median": pruners.MedianPruner,
+        "asha": lambda: pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
+        "hyperband": lambda: pruners.HyperbandPruner(min_resource=1, max_resource=high, reduction_factor=3),
+    }[pruner]()
+    study = optuna.create_study(study_name=f"seed {seed}", sampler=_sampler(sampler, seed), pruner=made)
+    return Steps(study, space, high)
 
 
 def several(searcher: str, space: Space, seed: int, n_trials: int, objectives: int) -> Session:

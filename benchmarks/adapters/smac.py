@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import logging
 import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 from ConfigSpace import Categorical, Configuration, ConfigurationSpace, Float, InCondition, Integer
-from smac import BlackBoxFacade, HyperparameterOptimizationFacade, Scenario
+from smac import BlackBoxFacade, HyperparameterOptimizationFacade, MultiFidelityFacade, Scenario
 from smac.runhistory.dataclasses import TrialInfo, TrialValue
 
 from benchmarks.spaces import Config, Param, Space
@@ -17,6 +19,7 @@ NAME = "SMAC3"
 DISTRIBUTION = "smac"
 IMPORT = "import smac"
 SEARCHERS = ("hpo", "bb")
+STEPS = ("mf",)
 STORES: Sequence[str] = ()
 _FACADES = {"hpo": HyperparameterOptimizationFacade, "bb": BlackBoxFacade}
 
@@ -64,7 +67,47 @@ def session(searcher: str, space: Space, seed: int, n_trials: int | None = None,
     return Session(searcher, space, seed, n_trials)
 
 
+class Steps:
+    """Its multi-fidelity facade: Hyperband's budgets, a forest at the largest that has enough trials."""
+
+    def __init__(self, space: Space, seed: int, high: int) -> None:
+        logging.disable(logging.WARNING)
+        self.folder, self.high = tempfile.TemporaryDirectory(), high
+        scenario = Scenario(
+            _space(space, seed),
+            n_trials=100_000,
+            min_budget=1,
+            max_budget=high,
+            deterministic=True,
+            seed=seed,
+            output_directory=self.folder.name,
+        )
+        first = MultiFidelityFacade.get_initial_design(scenario, n_configs=20)
+        self.smac = MultiFidelityFacade(
+            scenario, _never_at, initial_design=first, overwrite=True, logging_level=50
+        )
+
+    def ask(self) -> tuple[Any, str, Config, int]:
+        info = self.smac.ask()
+        config = {name: getattr(value, "item", lambda v=value: v)() for name, value in info.config.items()}
+        return info, json.dumps(config, sort_keys=True), config, max(1, min(self.high, round(info.budget)))
+
+    def report(self, handle: Any, step: int, loss: float) -> bool:
+        return True
+
+    def tell(self, handle: Any, step: int, loss: float) -> None:
+        self.smac.tell(handle, TrialValue(cost=loss, time=0.0), save=False)
+
+
+def steps(method: str, space: Space, seed: int, high: int) -> Steps:
+    return Steps(space, seed, high)
+
+
 def _never(config: Any, seed: int = 0) -> float:
+    return 0.0
+
+
+def _never_at(config: Any, seed: int = 0, budget: float = 0.0) -> float:
     return 0.0
 
 

@@ -20,6 +20,7 @@ NAME = "Tunesmith"
 DISTRIBUTION = "tunesmith"
 IMPORT = "import tunesmith"
 SEARCHERS = ("random", "tpe")
+STEPS = ("freeze-thaw", "freeze-thaw-stop", "bohb", "dehb", "smac", "random+asha", "tpe+asha", "gp+none")
 STORES = ("sqlite",)
 STUDY = "bench"
 
@@ -75,6 +76,42 @@ class Loop:
 def session(searcher: str, space: Space, seed: int, n_trials: int | None = None, workers: int = 1) -> Session:
     study = ts.create_study(_declared(space), searcher=method(searcher), seed=seed, n_trials=n_trials)
     return Session(study, space)
+
+
+class Steps:
+    """By ask, report and tell; what pauses is asked for again."""
+
+    def __init__(self, study: ts.Study, high: int) -> None:
+        self.study, self.high = study, high
+
+    def ask(self) -> tuple[Any, str, Config, int]:
+        trial = self.study.ask()
+        return trial, str(trial.number), dict(trial.params), self.high
+
+    def report(self, handle: Any, step: int, loss: float) -> bool:
+        handle.report(loss, step)
+        return not handle.should_stop
+
+    def tell(self, handle: Any, step: int, loss: float) -> None:
+        if handle.should_stop:
+            self.study.tell(handle)
+        else:
+            self.study.tell(handle, loss)
+
+
+def steps(method: str, space: Space, seed: int, high: int) -> Steps:
+    """`freeze-thaw` is what `scheduler="auto"` is for an objective that yields, `freeze-thaw-stop` for one
+    that reports; both with the searcher `auto`."""
+    if method.startswith("freeze-thaw"):
+        halves: dict[str, Any] = {
+            "searcher": "auto",
+            "scheduler": ts.FreezeThaw(promotion=not method.endswith("stop")),
+        }
+    else:
+        searcher, _, scheduler = method.partition("+")
+        halves = {"searcher": searcher} | ({"scheduler": scheduler} if scheduler else {})
+    fidelity = ts.Fidelity("epoch", 1, high)
+    return Steps(ts.create_study(_declared(space), fidelity=fidelity, seed=seed, **halves), high)
 
 
 def several(searcher: str, space: Space, seed: int, n_trials: int, objectives: int) -> Session:
@@ -149,7 +186,13 @@ def method(searcher: str) -> Any:
 def fingerprint(searcher: str) -> str:
     """Of the code that its proposals depend on: saved traces of other code are not reused."""
     name, root = searcher.partition(":")[0], Path(ts.__file__).parent
-    if name == "auto":  # it may use any
+    if name in STEPS:  # with a scheduler
+        files = {
+            path
+            for part in ("search", "schedule", "numeric", "space")
+            for path in (root / part).rglob("*.py")
+        }
+    elif name == "auto":  # it may use any
         files = {path for part in ("search", "numeric", "space") for path in (root / part).rglob("*.py")}
         files |= {root / "presets.py", root / "_rng.py"}
     else:

@@ -81,9 +81,8 @@ class Surrogate:
         self.space = self._space(json.loads((place / "config_space.json").read_text(encoding="utf-8")))
 
     def predict(self, configs: Sequence[Mapping[str, Any]], instance: str, target: str) -> Any:
-        """Configurations hold active parameters only."""
-        known = {self.instance: instance, **self.order["whole"]}
-        full = [{**config, **known} for config in configs]
+        """Configurations hold active parameters only, and less than the full fidelity where that is meant."""
+        full = [{**self.order["whole"], **config, self.instance: instance} for config in configs]
         categories = [
             [self.codes[name][row.get(name, "#na#")] for name in self.order["categories"]] for row in full
         ]

@@ -27,6 +27,10 @@ def section(record: Record) -> str:
         return _ablation(record)
     if record["case"] == "goals":
         return _goals(record)
+    if record["case"].startswith("budgets"):
+        from benchmarks.budgets.pages import curves
+
+        return curves(record)
     return _trainings(record) if record["case"] == "trainings" else _quality(record)
 
 

@@ -1,0 +1,1 @@
+"""Learning curves: regret against epochs trained."""

@@ -1,0 +1,104 @@
+"""Learning curves: surrogates of LCBench (Zimmer et al. 2021, as YAHPO Gym publishes them), and one made of a
+formula, for tests.
+
+`python -m benchmarks.budgets.tasks` adds what refs.json lacks.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmarks.aside import surrogates
+from benchmarks.quality.tasks import Reference
+from benchmarks.spaces import Config, Param, Space, draw
+
+REFS = Path(__file__).with_name("refs.json")
+HIGH = 52
+SETS = {
+    "public": ("lcbench-189873", "lcbench-189906", "lcbench-3945"),
+    "aside": ("lcbench-167104", "lcbench-189862", "lcbench-126029", "lcbench-189354", "lcbench-168335"),
+    "formula": ("formula",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`curve` gives the losses after 1, 2, ... `high` epochs."""
+
+    name: str
+    space: Space
+    high: int
+    curve: Callable[[Config], Sequence[float]]
+
+
+def names(wanted: str) -> list[str]:
+    """A set, or names joined by commas."""
+    return list(SETS[wanted]) if wanted in SETS else wanted.split(",")
+
+
+@cache
+def task(name: str) -> Task:
+    if name == "formula":
+        return Task(name, _BOX, 9, _formula)
+    source = surrogates.surrogate("lcbench")
+
+    def curve(config: Config) -> Any:
+        rows = [{**config, "epoch": epoch} for epoch in range(1, HIGH + 1)]
+        return source.predict(rows, name.removeprefix("lcbench-"), "val_cross_entropy")
+
+    return Task(name, tuple(Param.read(param) for param in source.space), HIGH, curve)
+
+
+def references(wanted: Sequence[str]) -> dict[str, Reference]:
+    """Best known, before this comparison's runs; the median of the lowest losses of random configurations."""
+    refs = json.loads(REFS.read_text(encoding="utf-8"))
+    return {
+        name: Reference(min(of["random_best"], of["long_search_best"]), of["random_median"], False)
+        for name, of in refs.items()
+        if name in wanted
+    }
+
+
+_BOX = (Param(name="rate", kind="float", low=1e-4, high=1.0, log=True), Param(name="x", kind="float"))
+
+
+def _formula(config: Config) -> list[float]:
+    """Slow rates end lower."""
+    slow = -math.log10(config["rate"])
+    end = 0.1 + (config["x"] - 0.3) ** 2 + (slow - 2.0) ** 2 / 10
+    return [end + math.exp(-epoch / (0.5 + slow)) for epoch in range(1, 10)]
+
+
+def lowest(name: str, rng: random.Random, n: int) -> dict[str, float]:
+    """Of so many random configurations: the best, and the median."""
+    found = task(name)
+    lows = [float(min(found.curve(draw(found.space, rng)))) for _ in range(n)]
+    return {"random_best": min(lows), "random_median": statistics.median(lows)}
+
+
+def main() -> None:
+    """The long search is that of the tasks kept aside, on the loss after the last epoch."""
+    from benchmarks.quality import tasks as quality
+
+    refs = json.loads(REFS.read_text(encoding="utf-8")) if REFS.exists() else {}
+    for name in names(",".join(sys.argv[1:])) if len(sys.argv) > 1 else [*SETS["public"], *SETS["aside"]]:
+        if name in refs:
+            continue
+        module = quality._module(quality.HOMES["aside"])
+        long = [module.search(module.get_task(name), random.Random(seed)) for seed in range(2)]
+        refs[name] = {**lowest(name, random.Random(999), 4_000), "long_search_best": min(long)}
+        REFS.write_text(json.dumps(refs, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        print(name, refs[name], flush=True)
+
+
+if __name__ == "__main__":
+    main()
