@@ -129,3 +129,10 @@ def test_settings_are_checked(settings, said):
 def test_it_asks_for_a_fidelity():
     with pytest.raises(SettingError, match="fidelity="):
         ts.create_study(SPACE, scheduler="freeze-thaw")
+
+
+def test_whoever_may_be_best_gets_to_the_end_when_nothing_new_is_begun():
+    for seed in range(3):
+        study = ts.tune(train, SPACE, scheduler="freeze-thaw", fidelity=EPOCHS, n_trials=6, seed=seed)
+        assert any(trial.state is ts.TrialState.COMPLETE for trial in study.trials)
+        assert len(study.trials) == 6

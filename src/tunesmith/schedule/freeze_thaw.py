@@ -29,12 +29,12 @@ from tunesmith.record.assignment import Decision, Plan, Resume, Start
 from tunesmith.record.history import STATES, History, pending_units
 from tunesmith.record.persistent import Table
 from tunesmith.record.problem import Problem
-from tunesmith.record.trial import PAUSED, RUNNING, WAITING, Trial
+from tunesmith.record.trial import COMPLETE, PAUSED, RUNNING, WAITING, Trial
 from tunesmith.schedule._base import Scheduler
 
 Floats = NDArray[np.float64]
 
-_PAUSED = STATES.index(PAUSED)
+_COMPLETE, _PAUSED = STATES.index(COMPLETE), STATES.index(PAUSED)
 _SLACK = 1.0 + 1e-9  # by which a product of floats may miss a budget
 _LEAST = 1e-9
 _FIRST = 9.0  # part of the largest budget that a first piece has at least
@@ -60,10 +60,21 @@ class _State(NamedTuple):
 
 
 class _Offer(NamedTuple):
-    """What to do next, and the logarithm of the improvement that it promises for each step to the end."""
+    """A trial to go on with; the logarithm of the improvement that it promises for each step to the end, and
+    the loss that is expected there."""
 
     value: float
-    number: int | None  # None: a new trial
+    number: int
+    mean: float
+
+
+class _Offers(NamedTuple):
+    """`fresh`: the value of a new trial. `done`: the least loss that a complete trial has, or is expected to
+    have without its noise."""
+
+    fresh: float
+    resumed: tuple[_Offer, ...]
+    done: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +156,10 @@ class FreezeThaw(Scheduler[_State]):
         before = trial.reports[-2].step if len(trial.reports) > 1 else 0.0
         if not _crossed(state, before, trial.step) or state.history.n < self.n_startup:
             return Decision.CONTINUE
-        found = self._offers(state, trial.number, [trial.number])
-        if found is None or len(found) < 2 or self._tired(state):
+        offers = self._offers(state, trial.number, [trial.number])
+        if offers is None or not offers.resumed or self._tired(state):
             return Decision.CONTINUE
-        new, own = found
-        return Decision.CONTINUE if own.value > new.value else Decision.STOP
+        return Decision.CONTINUE if offers.resumed[0].value > offers.fresh else Decision.STOP
 
     def plan(self, state: _State, number: int) -> Plan:
         if not self.promotion:
@@ -162,13 +172,19 @@ class FreezeThaw(Scheduler[_State]):
         if number < self.n_startup or not paused:
             return first
         offers = self._offers(state, number, paused)
-        if offers is None:
+        if offers is None or not offers.resumed:
             return first
-        if self._tired(state) and len(offers) > 1:
-            offers = offers[1:]
-        best = max(offers, key=lambda offer: offer.value)
-        budget = None if best.number is None else state.after(best.number)
-        return first if best.number is None or budget is None else Resume(best.number, budget)
+        best = max(offers.resumed, key=lambda offer: offer.value)
+        most = state.problem.n_trials
+        if most is not None and number >= most:  # nothing new is begun: whoever may be best gets to the end
+            open_still = [offer for offer in offers.resumed if offer.mean < offers.done]
+            if not open_still:
+                return first
+            best = max(open_still, key=lambda offer: offer.value)
+        elif not self._tired(state) and offers.fresh >= best.value:
+            return first
+        budget = state.after(best.number)
+        return first if budget is None else Resume(best.number, budget)
 
     def _tired(self, state: _State) -> bool:
         """Whether first pieces have had their share: what is begun over and over is never known."""
@@ -177,11 +193,11 @@ class FreezeThaw(Scheduler[_State]):
         under_way = sum(max((t.budget or 0.0) - t.step, 0.0) for t in state.under_way)
         return begun + first > self.share * (state.spent + under_way)
 
-    def _offers(self, state: _State, number: int, candidates: Sequence[int]) -> list[_Offer] | None:
-        """A new trial's first, then the candidates'; None while nothing was observed."""
+    def _offers(self, state: _State, number: int, candidates: Sequence[int]) -> _Offers | None:
+        """What a new trial promises, and what the candidates do; None while nothing was observed."""
         held = tuple((trial.number, trial.budget) for trial in state.under_way)
         key = (state.history.n, number, held, tuple(candidates))
-        known: tuple[Any, list[_Offer] | None] = state.history.scratch.get("offers", (None, None))
+        known: tuple[Any, _Offers | None] = state.history.scratch.get("offers", (None, None))
         if known[0] == key:
             return known[1]
         found = _offers(state, number, candidates, self.candidates)
@@ -189,7 +205,7 @@ class FreezeThaw(Scheduler[_State]):
         return found
 
 
-def _offers(state: _State, number: int, candidates: Sequence[int], points: int) -> list[_Offer] | None:
+def _offers(state: _State, number: int, candidates: Sequence[int], points: int) -> _Offers | None:
     history, high = state.history, state.budgets[-1]
     space = space_seen(state.problem, history)
     rng = Rng(0, number)
@@ -201,15 +217,19 @@ def _offers(state: _State, number: int, candidates: Sequence[int], points: int) 
     view, lengths = view_of(history, space), np.minimum(lengths_of(ahead.main), 1.0)
     anchors = ahead.units[np.lexsort((ahead.means, ~ahead.feasible))[:_ANCHORS]]
     rows = maximise(view, gain, anchors, lengths, rng.generator("freeze-thaw/new"), _effort(points))
-    found = [_Offer(float(gain(rows[:1])[0][0]) - math.log(high), None)]
+    fresh = float(gain(rows[:1])[0][0]) - math.log(high)
     place = {n: i for i, n in enumerate(history.numbers[ahead.rows].tolist())}
     usable = ahead.feasible | ~ahead.feasible.any()
+    complete = (history.states[ahead.rows] == _COMPLETE) & usable
+    done = float(ahead.means[complete].min(initial=math.inf))
     there = [n for n in candidates if n in place and usable[place[n]]]
-    if there:
-        missing = np.array([max(high - (state.steps.get(n) or 0.0), _LEAST * high) for n in there])
-        values = gain(ahead.units[[place[n] for n in there]])[0] - np.log(missing)
-        found += [_Offer(value, n) for value, n in zip(values.tolist(), there, strict=True)]
-    return found
+    if not there:
+        return _Offers(fresh, (), done)
+    own = [place[n] for n in there]
+    missing = np.array([max(high - (state.steps.get(n) or 0.0), _LEAST * high) for n in there])
+    values = gain(ahead.units[own])[0] - np.log(missing)
+    resumed = map(_Offer, values.tolist(), there, ahead.means[own].tolist())
+    return _Offers(fresh, tuple(resumed), done)
 
 
 def _effort(points: int) -> Effort:
