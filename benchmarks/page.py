@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.bars import Bar, Results, Row, bars, figure
+from benchmarks.budgets.bars import budget_bars
 from benchmarks.cases import CASES, View
 from benchmarks.harness import Cell
 from benchmarks.quality.pages import section
@@ -45,7 +46,7 @@ def page(results: Results) -> str:
 
 
 def _bars() -> Sequence[Bar]:
-    return (*bars(), *search_bars())
+    return (*bars(), *search_bars(), *budget_bars())
 
 
 def _verdict(results: Results) -> str:

@@ -13,6 +13,7 @@ SHARE = 8  # ours is to reach what random search has at the end for that part of
 _TITLES = {
     "budgets": "Learning curves",
     "budgets-aside": "Learning curves that were never used for tuning",
+    "budgets-real": "Learning curves of models that are really trained",
 }
 
 

@@ -1,5 +1,5 @@
-"""Learning curves: surrogates of LCBench (Zimmer et al. 2021, as YAHPO Gym publishes them), and one made of a
-formula, for tests.
+"""Learning curves: surrogates of LCBench (Zimmer et al. 2021, as YAHPO Gym publishes them), models that are
+really trained, and one made of a formula, for tests.
 
 `python -m benchmarks.budgets.tasks` adds what refs.json lacks.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.aside import surrogates
+from benchmarks.budgets.real import MODELS, Curve
 from benchmarks.quality.tasks import Reference
 from benchmarks.spaces import Config, Param, Space, draw
 
@@ -26,6 +27,7 @@ HIGH = 52
 SETS = {
     "public": ("lcbench-189873", "lcbench-189906", "lcbench-3945"),
     "aside": ("lcbench-167104", "lcbench-189862", "lcbench-126029", "lcbench-189354", "lcbench-168335"),
+    "real": tuple(MODELS),
     "formula": ("formula",),
 }
 
@@ -37,7 +39,7 @@ class Task:
     name: str
     space: Space
     high: int
-    curve: Callable[[Config], Sequence[float]]
+    curve: Callable[[Config], Sequence[float] | Curve]
 
 
 def names(wanted: str) -> list[str]:
@@ -49,6 +51,9 @@ def names(wanted: str) -> list[str]:
 def task(name: str) -> Task:
     if name == "formula":
         return Task(name, _BOX, 9, _formula)
+    if name in MODELS:
+        space, begin = MODELS[name]
+        return Task(name, space, HIGH, lambda config: Curve(begin(config), HIGH))
     source = surrogates.surrogate("lcbench")
 
     def curve(config: Config) -> Any:
@@ -62,7 +67,9 @@ def references(wanted: Sequence[str]) -> dict[str, Reference]:
     """Best known, before this comparison's runs; the median of the lowest losses of random configurations."""
     refs = json.loads(REFS.read_text(encoding="utf-8"))
     return {
-        name: Reference(min(of["random_best"], of["long_search_best"]), of["random_median"], False)
+        name: Reference(
+            min(of["random_best"], of.get("long_search_best", math.inf)), of["random_median"], False
+        )
         for name, of in refs.items()
         if name in wanted
     }
@@ -81,21 +88,28 @@ def _formula(config: Config) -> list[float]:
 def lowest(name: str, rng: random.Random, n: int) -> dict[str, float]:
     """Of so many random configurations: the best, and the median."""
     found = task(name)
-    lows = [float(min(found.curve(draw(found.space, rng)))) for _ in range(n)]
+    lows = []
+    for _ in range(n):
+        curve = found.curve(draw(found.space, rng))
+        lows.append(min(float(curve[epoch]) for epoch in range(found.high)))
     return {"random_best": min(lows), "random_median": statistics.median(lows)}
 
 
 def main() -> None:
-    """The long search is that of the tasks kept aside, on the loss after the last epoch."""
+    """The long search is that of the tasks kept aside, on the loss after the last epoch; real models have
+    none."""
     from benchmarks.quality import tasks as quality
 
     refs = json.loads(REFS.read_text(encoding="utf-8")) if REFS.exists() else {}
     for name in names(",".join(sys.argv[1:])) if len(sys.argv) > 1 else [*SETS["public"], *SETS["aside"]]:
         if name in refs:
             continue
-        module = quality._module(quality.HOMES["aside"])
-        long = [module.search(module.get_task(name), random.Random(seed)) for seed in range(2)]
-        refs[name] = {**lowest(name, random.Random(999), 4_000), "long_search_best": min(long)}
+        real = name in MODELS
+        refs[name] = lowest(name, random.Random(999), 60 if real else 4_000)
+        if not real:
+            module = quality._module(quality.HOMES["aside"])
+            long = [module.search(module.get_task(name), random.Random(seed)) for seed in range(2)]
+            refs[name]["long_search_best"] = min(long)
         REFS.write_text(json.dumps(refs, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         print(name, refs[name], flush=True)
 
