@@ -11,6 +11,7 @@ from tunesmith.record.event import (
     Checkpointed,
     Created,
     Event,
+    Extended,
     Finished,
     Paused,
     Suggested,
@@ -46,6 +47,8 @@ class Fold:
                 continue
             trial = ledger.apply(event)
             if trial is None:
+                if type(event) is Extended:
+                    self.schedule_state = scheduler.limited(self.schedule_state, event.n_trials)
                 continue
             kind = type(event)
             if searcher.learns and kind in _FOR_SEARCHER:

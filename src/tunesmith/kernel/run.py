@@ -12,6 +12,7 @@ from tunesmith.errors import ObjectiveError, SettingError
 from tunesmith.execute._base import Executor
 from tunesmith.execute.serial import SerialExecutor
 from tunesmith.kernel.callback import AnyCallback, Callback, as_callback
+from tunesmith.kernel.hints import Hints
 from tunesmith.kernel.limits import Limits
 from tunesmith.kernel.loop import POLL, Loop
 from tunesmith.kernel.meanwhile import Meanwhile
@@ -149,6 +150,7 @@ class TrialLoop(Loop):
     retries: int
     meanwhile: Meanwhile | None = None
     busy: dict[int, Assignment] = field(default_factory=dict)
+    hints: Hints = field(default_factory=Hints)
     refused_at: int = -1  # the log's position when what might have been started would not have fitted
     ending: dict[int, str] = field(default_factory=dict)  # why trials are put back at their reports
 
@@ -205,6 +207,7 @@ class TrialLoop(Loop):
                 return
             for assignment in opened:
                 self.busy[assignment.number] = assignment
+                self.hints.opened(assignment)
                 self.executor.submit(assignment)
                 for callback in self.on_opened:
                     callback.opened(self.study, assignment.trial)
@@ -240,6 +243,8 @@ class TrialLoop(Loop):
         if message.state is WAITING and not message.died:
             message = message._replace(error=self.ending.pop(message.number, ""))
         taken = self.cursor.answer(message) is CONTINUE
+        if message.state is COMPLETE:
+            self.hints.ended(self.cursor.scheduler, self.cursor.fold.ledger, message.number)
         if message.state in _RAN:
             self._measured()
         if message.state is COMPLETE and not self.on_ended:

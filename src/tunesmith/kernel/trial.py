@@ -149,8 +149,14 @@ class TrialHandle:
 
     @property
     def step(self) -> float:
-        """How far the trial has been measured by now: the last step reported, 0 at its very beginning."""
-        return self._step
+        """How far this training has come: the last step measured, or that of the checkpoint it loaded.
+
+        In a run an objective that is called again begins at 0, unless it loads a checkpoint. In a loop of
+        one's own (ask and tell) a trial that was asked for again stands where it was paused.
+        """
+        if self._step or self._context.raises:
+            return self._step
+        return self._assignment.trial.step
 
     @property
     def fidelities(self) -> dict[str, float]:

@@ -50,6 +50,10 @@ class Scheduler(ABC, Generic[S]):
     def plan(self, state: S, number: int) -> Plan:
         """What to do with a free worker; a new trial would be `number`."""
 
+    def limited(self, state: S, n_trials: int | None) -> S:  # noqa: ARG002
+        """The state after the study's total number of trials was set anew."""
+        return state
+
     def parents(self, state: S) -> Collection[int]:  # noqa: ARG002
         """The finished trials that a trial to come may start from: their checkpoints are kept."""
         return ()

@@ -82,6 +82,10 @@ class Brackets(NamedTuple):
     opened: int = 0
     turn: int = 0
 
+    def limited(self, n_trials: int | None) -> Brackets:
+        """With another total of trials."""
+        return self._replace(n_trials=n_trials)
+
     def shape(self, turn: int) -> Shape:
         """The shape whose turn it is; only after the first round `fresh` holds."""
         found = self.shapes[turn % len(self.shapes)]

@@ -79,7 +79,7 @@ class ASHA(Scheduler[Ladder]):
 
     def plan(self, state: Ladder, number: int) -> Plan:  # noqa: ARG002
         if not self.promotion:
-            return Start(state.budgets[-1])
+            return Start(state.budgets[-1] if len(state.budgets) <= _MOST_RUNGS else None)
         return state.promotion() or Start(state.budgets[0])
 
 

@@ -82,6 +82,9 @@ class CombinedScheduler(Scheduler[States]):
         which = self._planner()
         return self.parts[which].plan(state[which], number)
 
+    def limited(self, state: States, n_trials: int | None) -> States:
+        return tuple(part.limited(own, n_trials) for part, own in zip(self.parts, state, strict=True))
+
     def parents(self, state: States) -> Collection[int]:
         which = self._planner()
         return self.parts[which].parents(state[which])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tunesmith import _check
 from tunesmith._rng import Rng
+from tunesmith._threads import one_thread
 from tunesmith.errors import SettingError
 from tunesmith.model.acquire import Effort, maximise
 from tunesmith.model.budgets import Horizon, horizon
@@ -81,8 +82,8 @@ class _Offers(NamedTuple):
 class FreezeThaw(Scheduler[_State]):
     """Goes on with the trial, paused or new, from which most is expected for each further step.
 
-    Choose it for trainings that report on their way, from a few full trainings' worth of budget on: of all
-    schedulers it needs the fewest steps. A Gaussian process over configurations and budgets, as in the
+    Choose it for trainings that report on their way, where a step costs more than a decision: it needs the
+    fewest steps (docs/benchmarks.md). A Gaussian process over configurations and budgets, as in the
     searcher `gp`, says what each trial may come to at the end; compared are expected improvements over the
     best expected end, divided by the steps that are missing. Early on it looks at many, later it runs the
     most promising to their end; a curve that starts slowly is not held against a configuration that
@@ -131,6 +132,9 @@ class FreezeThaw(Scheduler[_State]):
                 "ts.Fidelity('epoch', 1, 81)"
             )
         return [rung for rung in fidelity.rungs() if rung >= fidelity.high / _FIRST]
+
+    def limited(self, state: _State, n_trials: int | None) -> _State:
+        return state._replace(problem=replace(state.problem, n_trials=n_trials))
 
     def tell(self, state: _State, trial: Trial) -> _State:
         number, step = trial.number, trial.step
@@ -195,12 +199,13 @@ class FreezeThaw(Scheduler[_State]):
 
     def _offers(self, state: _State, number: int, candidates: Sequence[int]) -> _Offers | None:
         """What a new trial promises, and what the candidates do; None while nothing was observed."""
-        held = tuple((trial.number, trial.budget) for trial in state.under_way)
+        held = [(trial.number, trial.budget, trial.params) for trial in state.under_way]
         key = (state.history.n, number, held, tuple(candidates))
         known: tuple[Any, _Offers | None] = state.history.scratch.get("offers", (None, None))
         if known[0] == key:
             return known[1]
-        found = _offers(state, number, candidates, self.candidates)
+        with one_thread:  # the same bits, and no idle threads, whatever surrounds it
+            found = _offers(state, number, candidates, self.candidates)
         state.history.scratch["offers"] = key, found
         return found
 

@@ -55,6 +55,9 @@ class Halving(Scheduler[Brackets]):
         shape = Shape(tuple(budgets), tuple(max(n // eta**k, 1) for k in range(len(budgets))))
         return Brackets((shape,), eta, len(problem.objectives), problem.n_trials)
 
+    def limited(self, state: Brackets, n_trials: int | None) -> Brackets:
+        return state.limited(n_trials)
+
     def budgets(self, problem: Problem) -> list[float]:
         """The budgets of the levels."""
         return list(self.init(problem).shapes[0].budgets)

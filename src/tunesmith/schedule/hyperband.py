@@ -29,6 +29,10 @@ class Ladders(NamedTuple):
     taken: tuple[int, ...]
     homes: Table[int] = Table()
 
+    def limited(self, n_trials: int | None) -> Ladders:  # noqa: ARG002
+        """The same: its ladders take whoever comes."""
+        return self
+
     def told(self, trial: Trial) -> Ladders:
         """After something happened to a trial."""
         which = self.homes.get(trial.number)
@@ -108,6 +112,9 @@ class Hyperband(Scheduler[State]):
             for k, n in enumerate(sizes)
         )
         return Brackets(shapes, eta, goals, problem.n_trials)
+
+    def limited(self, state: State, n_trials: int | None) -> State:
+        return state.limited(n_trials)
 
     def budgets(self, problem: Problem) -> list[float]:
         """The budgets of the levels."""

@@ -104,7 +104,7 @@ class PBT(Scheduler[_State]):
                 f"pbt compares every {interval} steps, and trials end at {fidelity.high}: "
                 "choose a smaller interval"
             )
-        limit = math.inf if problem.n_trials is None else problem.n_trials
+        limit = math.inf if problem.n_trials is None else float(problem.n_trials)
         members = (Member(),) * self.population
         return _State(Population(members, {}), fidelity, interval, limit)
 
@@ -114,6 +114,9 @@ class PBT(Scheduler[_State]):
         count = int(state.fidelity.high / state.interval - _SLACK)
         steps = [k * state.interval for k in range(1, count + 1)]
         return [*(step for step in steps if step >= state.fidelity.low), state.fidelity.high]
+
+    def limited(self, state: _State, n_trials: int | None) -> _State:
+        return replace(state, limit=math.inf if n_trials is None else float(n_trials))
 
     def tell(self, state: _State, trial: Trial) -> _State:
         population = state.population

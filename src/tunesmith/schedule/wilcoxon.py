@@ -96,8 +96,9 @@ class Wilcoxon(Scheduler[Race]):
         mine = _by_itself(trial, state.fold)
         if not mine or trial.step not in mine:
             return Decision.CONTINUE
-        level = self.level / len(state.rivals)
-        beaten = any(_worse(mine, rival.values, level, trial.step, self.n_startup) for rival in state.rivals)
+        rivals = [rival for rival in state.rivals if rival.result.violation <= trial.violation]
+        level = self.level / max(len(rivals), 1)
+        beaten = any(_worse(mine, rival.values, level, trial.step, self.n_startup) for rival in rivals)
         return Decision.STOP if beaten else Decision.CONTINUE
 
     def plan(self, state: Race, number: int) -> Plan:  # noqa: ARG002
