@@ -51,7 +51,7 @@ def combine(
     parts = tuple(searcher(part) for part in methods)
     if not parts or any(part is None for part in methods):
         raise SettingError(
-            "combine takes at least one searcher, such as ts.combine('qmc', then='tpe', after=20)"
+            "combine takes at least one searcher or scheduler, such as ts.combine('qmc', then='tpe')"
         )
     if floor is not None and len(parts) < 2:
         raise SettingError(f"floor={floor!r} shares trials among several searchers, and one was given")

@@ -302,7 +302,8 @@ def _resolve(room: _Room, given: Any, settings: Mapping[str, Any]) -> Any:
         third = {point.name: point.value for point in entry_points(group=room.group)}
         path = third.get(given)
         if path is None:
-            known = ", ".join([*room.names, *third])
+            more = ("auto", *JOINED, "pb2") if room is _SCHEDULE else ()
+            known = ", ".join([*room.names, *more, *third])
             raise SettingError(f"there is no {room.noun} named {given!r}: choose one of {known}")
     module, _, name = path.partition(":")
     try:

@@ -50,6 +50,8 @@ class Fidelity:
     along: tuple[Fidelity, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise SettingError(f"a fidelity has a name, such as 'epoch', got {self.name!r}")
         low, high = (self._amount(word, getattr(self, word)) for word in ("low", "high"))
         if not (isinstance(low, int) and isinstance(high, int)):
             low, high = float(low), float(high)
