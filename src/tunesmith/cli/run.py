@@ -202,7 +202,7 @@ def _conclude(study: Any, ledger: Any, conclusion: Conclusion, reason: str, *, i
     left = ledger.n_trials is not None and len(ledger.trials) - len(ledger.waiting) < ledger.n_trials
     if left and not interrupted:
         click.echo(f"\n{study.name}: ended early, {reason}")
-    total = None if left else max(2 * ledger.finished, 1)
+    total = None if left else max(2 * len(ledger.trials), 1)
     steps = conclusion.steps(study, total, "go on" if left else "more trials")
     lines = summary(study.name, ledger, study.cursor.store, steps)
     if conclusion.told is not None and not interrupted:
