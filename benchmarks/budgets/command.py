@@ -117,10 +117,23 @@ def saved(traces: Traces, contenders: Sequence[str], names: Sequence[str]) -> li
 
 
 def line(run: Mapping[str, Any]) -> str:
-    """Who, task, seed, full trainings, configurations, CPU seconds; then epoch:loss at each improvement."""
-    steps = " ".join(f"{spent}:{loss:.6g}" for spent, loss in run["found"])
+    """Who, task, seed, full trainings, configurations, CPU seconds; then epoch:loss, the lowest so far."""
+    steps = " ".join(f"{spent}:{loss:.6g}" for spent, loss in thinned(run["found"], _high(run)))
     facts = (run[key] for key in ("contender", "task", "seed", "trials", "configs"))
     return f"{' '.join(map(str, facts))} {run['cpu_s']:.3g} {steps}"
+
+
+def thinned(found: Sequence[Sequence[float]], high: int) -> list[Sequence[float]]:
+    """The last improvement before each point of the table, and before each epoch of a grid whose spacing
+    grows by 5 %: a curve that falls is not kept whole."""
+    last = found[-1][0] if found else 0
+    grid = {point * high for point in POINTS} | {math.ceil(1.05**i) for i in range(200)} | {last}
+    kept: list[Sequence[float]] = []
+    for epoch in sorted(grid):
+        before = [step for step in found if step[0] <= epoch]
+        if before and (not kept or before[-1][0] > kept[-1][0]):
+            kept.append(before[-1])
+    return kept
 
 
 def tabled(runs: Runs, refs: Mapping[str, Reference]) -> dict[str, Any]:

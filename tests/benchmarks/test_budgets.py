@@ -9,7 +9,7 @@ from benchmarks.__main__ import main, read
 from benchmarks.adapters import adapter
 from benchmarks.budgets import tasks
 from benchmarks.budgets.bars import each_budget, share
-from benchmarks.budgets.command import mean, reach, tabled
+from benchmarks.budgets.command import POINTS, mean, reach, tabled, thinned
 from benchmarks.budgets.meter import Meter, at, run
 from benchmarks.budgets.pages import curves
 from benchmarks.budgets.real import Curve
@@ -88,6 +88,14 @@ def test_regret_and_cost_by_hand():
     assert found["cost"]["tunesmith-freeze-thaw"] == pytest.approx(3 / 9)
     lower = tabled([*runs, made("dehb", "formula", 0, [(1, -1.0)])], refs)
     assert lower["points"]["3"]["tunesmith-freeze-thaw"]["mean"] == pytest.approx(1.1 / 2.0)
+
+
+def test_thinned_runs_say_the_same_at_every_point_of_the_table():
+    found = [(epoch, 1.0 / epoch) for epoch in range(1, 900) if epoch % 7]
+    kept = thinned(found, 9)
+    assert len(kept) < len(found) / 5
+    assert all(at(kept, 9 * point) == at(found, 9 * point) for point in POINTS)
+    assert kept[-1] == found[-1]
 
 
 def test_references_bound_what_is_drawn():
