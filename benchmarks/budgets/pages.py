@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,11 @@ def curves(record: Record) -> str:
         "reports and cannot pause.\n",
     ]
     if OURS in ours:
-        parts += [f"`{OURS}` against the best peer at each point:\n", _against(points)]
+        parts += [
+            f"`{OURS}` against the best peer at each point (standard errors over runs, the tasks fixed; "
+            "where peers have few runs, the best of them is so by luck, too):\n",
+            _against(points),
+        ]
     parts += [_reach(record), _tasks(record), _costs(record)]
     parts.extend(f"- failed: {line}" for line in record["failures"])
     return "\n".join(parts)
@@ -49,10 +54,20 @@ def _table(points: Record) -> str:
     rows = []
     for who in order:
         cells = [f"{of[who]['mean']:.3f}" if who in of else "" for of in shown.values()]
-        counts = [of[who]["runs"] for of in shown.values() if who in of]
-        runs = str(counts[0]) if len(set(counts)) == 1 else f"{counts[0]} to {counts[-1]}"
-        rows.append((who, *cells, runs))
+        rows.append((who, *cells, _runs(shown, who)))
     return grid(("", *(f"{point}x" for point in shown), "runs"), rows)
+
+
+def _runs(shown: Record, who: str) -> str:
+    """How many, and from where on fewer."""
+    said: list[str] = []
+    before = 0
+    for point, of in shown.items():
+        count = of[who]["runs"] if who in of else before
+        if count != before:
+            said.append(f"{count} from {point}x" if said else str(count))
+        before = count
+    return ", ".join(said)
 
 
 def best_peer(of: Record) -> str | None:
@@ -70,12 +85,13 @@ def _against(points: Record) -> str:
         mine, its = of[OURS], of[peer]
         factor = mine["mean"] / its["mean"] if its["mean"] else float("inf")
         verdict = "win" if factor < 1 else "**loss**"
+        if not abs(mine["mean"] - its["mean"]) > 2 * math.hypot(mine["error"], its["error"]):
+            verdict += ", within two standard errors"
         rows.append((f"{point}x", _said(mine), peer, _said(its), f"{factor:.2f}x", verdict))
     return grid(("", "Tunesmith", "best peer", "its regret", "factor", ""), rows)
 
 
 def _said(of: Record) -> str:
-    """The standard error is over runs, the tasks fixed."""
     error = "" if of["error"] != of["error"] else f" ± {of['error']:.3f}"
     return f"{of['mean']:.3f}{error} ({of['runs']} runs)"
 
