@@ -68,6 +68,10 @@ def budgets(
     if traces == ROOT / ".bench" / "traces":
         traces = ROOT / ".bench" / "curves"
     names = tasks.names(wanted)
+    if lacking := sorted(set(names) - set(tasks.references(names))):
+        raise click.ClickException(
+            f"{', '.join(lacking)}: no references, say python -m benchmarks.budgets.tasks {','.join(lacking)}"
+        )
     before = [who for who in CONTENDERS if (traces / f"{who}.jsonl").exists()]
     found, known = installed(list(dict.fromkeys((*contenders.split(","), *before))))
     plan = [

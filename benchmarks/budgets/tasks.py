@@ -101,7 +101,7 @@ def main() -> None:
     from benchmarks.quality import tasks as quality
 
     refs = json.loads(REFS.read_text(encoding="utf-8")) if REFS.exists() else {}
-    for name in names(",".join(sys.argv[1:])) if len(sys.argv) > 1 else [*SETS["public"], *SETS["aside"]]:
+    for name in names(",".join(sys.argv[1:]) or ",".join((*SETS["public"], *SETS["aside"], *SETS["real"]))):
         if name in refs:
             continue
         real = name in MODELS

@@ -149,3 +149,9 @@ def test_bars_are_judged_at_each_budget_and_by_the_cost_of_what_random_search_co
     assert [row.met for row in each_budget({"budgets": record})] == [True, False, None, None, None, None]
     assert [row.met for row in share({"budgets": record})] == [False]
     assert [row.met for row in share({"budgets": record | {"reach": {}}})] == [None]
+
+
+def test_tasks_without_references_are_named(tmp_path):
+    done = CliRunner().invoke(main, ["budgets", "--set", "formula,mystery", "--traces", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "mystery: no references, say python -m benchmarks.budgets.tasks mystery" in done.output
