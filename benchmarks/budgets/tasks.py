@@ -105,7 +105,7 @@ def main() -> None:
         if name in refs:
             continue
         real = name in MODELS
-        refs[name] = lowest(name, random.Random(999), 60 if real else 4_000)
+        refs[name] = lowest(name, random.Random(999), 30 if real else 4_000)
         if not real:
             module = quality._module(quality.HOMES["aside"])
             long = [module.search(module.get_task(name), random.Random(seed)) for seed in range(2)]

@@ -100,7 +100,7 @@ def test_thinned_runs_say_the_same_at_every_point_of_the_table():
 
 def test_references_bound_what_is_drawn():
     refs = json.loads(tasks.REFS.read_text(encoding="utf-8"))
-    assert set(tasks.SETS["public"]) | {"formula"} <= set(refs)
+    assert {*tasks.SETS["public"], *tasks.SETS["aside"], "formula"} <= set(refs)
     formula, rng = tasks.task("formula"), random.Random(0)
     assert min(min(formula.curve(draw(formula.space, rng))) for _ in range(300)) >= 0.1
 
