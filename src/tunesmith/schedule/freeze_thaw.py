@@ -38,7 +38,7 @@ Floats = NDArray[np.float64]
 _COMPLETE, _PAUSED = STATES.index(COMPLETE), STATES.index(PAUSED)
 _SLACK = 1.0 + 1e-9  # by which a product of floats may miss a budget
 _LEAST = 1e-9
-_FIRST = 9.0  # part of the largest budget that a first piece has at least
+_FIRST = 20.0  # part of the largest budget that a first piece has at least
 _ANCHORS = 5
 _DIRECTIONS = 16  # of scalarisations of several objectives, taken in turn
 
@@ -93,13 +93,14 @@ class FreezeThaw(Scheduler[_State]):
 
     A decision costs about 30 ms at 50 trials and 150 ms at 500, and does not grow from 800 observations on.
 
-    Budgets are the rungs of the study's fidelity; a first piece is the least one that is at least a ninth of
-    the largest.
+    Budgets are the rungs of the study's fidelity; a first piece is the least one that is at least a twentieth
+    of the largest.
 
     Args:
         promotion: whether trials pause and are resumed.
         n_startup: trials that are started before the model is asked.
-        share: of all steps, how many may be first pieces of new trials while there is anything to resume.
+        share: of all steps but those of one full training, how many may be first pieces of new trials while
+            there is anything to resume.
         candidates: points at which the promise of a new trial is looked at, half of them near the best ones.
 
     Raises:
@@ -107,7 +108,7 @@ class FreezeThaw(Scheduler[_State]):
     """
 
     promotion: bool = True
-    n_startup: int = 5
+    n_startup: int = 10
     share: float = 0.5
     candidates: int = 256
 
@@ -173,14 +174,15 @@ class FreezeThaw(Scheduler[_State]):
     def _planned(self, state: _State, number: int) -> Plan:
         first = Start(state.budgets[0])
         paused = _paused(state)
-        if number < self.n_startup or not paused:
+        most = state.problem.n_trials
+        full = most is not None and number >= most
+        if not paused or (number < self.n_startup and not full):
             return first
         offers = self._offers(state, number, paused)
         if offers is None or not offers.resumed:
             return first
         best = max(offers.resumed, key=lambda offer: offer.value)
-        most = state.problem.n_trials
-        if most is not None and number >= most:  # nothing new is begun: whoever may be best gets to the end
+        if full:  # nothing new is begun: whoever may be best gets to the end
             open_still = [offer for offer in offers.resumed if offer.mean < offers.done]
             if not open_still:
                 return first
@@ -195,7 +197,7 @@ class FreezeThaw(Scheduler[_State]):
         first = state.budgets[0]
         begun = state.history.created * first
         under_way = sum(max((t.budget or 0.0) - t.step, 0.0) for t in state.under_way)
-        return begun + first > self.share * (state.spent + under_way)
+        return begun + first > self.share * (state.spent + under_way) + state.budgets[-1]
 
     def _offers(self, state: _State, number: int, candidates: Sequence[int]) -> _Offers | None:
         """What a new trial promises, and what the candidates do; None while nothing was observed."""

@@ -64,11 +64,11 @@ def test_first_pieces_keep_to_their_share():
     spent, begun, paused = 0.0, 0, False
     for event in study.cursor.store.read(study.cursor.id):
         if isinstance(event, Created):
-            assert begun < 5 or not paused or (begun + 1) * 3 <= 0.3 * spent + 1e-9
+            assert begun < 10 or not paused or (begun + 1) * 3 <= 0.3 * spent + 27 + 1e-9
             begun += 1
         spent += isinstance(event, Reported)
         paused = any(trial.state is ts.TrialState.PAUSED for trial in study.trials)
-    assert begun > 5
+    assert begun > 10
 
 
 def test_without_promotion_nothing_pauses_and_the_worse_are_stopped():
