@@ -98,7 +98,8 @@ class FreezeThaw(Scheduler[_State]):
 
     Args:
         promotion: whether trials pause and are resumed.
-        n_startup: trials that are started before the model is asked.
+        n_startup: trials that are started before the model is asked, as long as their first pieces come to
+            one full training at most.
         share: of all steps but those of one full training, how many may be first pieces of new trials while
             there is anything to resume.
         candidates: points at which the promise of a new trial is looked at, half of them near the best ones.
@@ -176,7 +177,8 @@ class FreezeThaw(Scheduler[_State]):
         paused = _paused(state)
         most = state.problem.n_trials
         full = most is not None and number >= most
-        if not paused or (number < self.n_startup and not full):
+        cheap = (number + 1) * state.budgets[0] <= state.budgets[-1]  # one full training, at most
+        if not paused or (number < self.n_startup and cheap and not full):
             return first
         offers = self._offers(state, number, paused)
         if offers is None or not offers.resumed:
