@@ -1,50 +1,38 @@
 """kill -9 of drivers and workers while parents and clones train: everybody goes on from the right weights."""
 
 import random
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-import psutil
 import pytest
+from tests.faults.killing import ended, start, workers_of
 
 import tunesmith as ts
 from tunesmith.record.event import Checkpointed, Created
 
-DRIVER = Path(__file__).with_name("lineage.py")
 STEPS = 12
-
-
-def children(driver):
-    try:
-        return [c for c in psutil.Process(driver.pid).children() if "_boot.py" in " ".join(c.cmdline())]
-    except psutil.Error:
-        return []
 
 
 def through_kills(storage, workers, kills, seed):
     """Two drivers on one store, one of them or of their workers killed every now and then, until both end."""
     rng = random.Random(seed)
-    begin = [sys.executable, str(DRIVER), str(storage), str(workers)]
-    drivers = [subprocess.Popen(begin, stderr=subprocess.PIPE) for _ in range(2)]
+    arguments = ("lineage.py", storage, workers)
+    drivers = [start(*arguments) for _ in range(2)]
     until = time.monotonic() + 240
     while any(driver.poll() is None for driver in drivers) and time.monotonic() < until:
         time.sleep(rng.uniform(0.2, 1.0))
         which = rng.randrange(2)
         if not kills or drivers[which].poll() is not None:
             continue
-        workers_there = children(drivers[which])
+        workers_there = workers_of(drivers[which])
         if workers_there and rng.random() < 0.6:
             rng.choice(workers_there).kill()
         else:
             drivers[which].kill()
             drivers[which].communicate()
-            drivers[which] = subprocess.Popen(begin, stderr=subprocess.PIPE)
+            drivers[which] = start(*arguments)
         kills -= 1
     for driver in drivers:
-        error = driver.communicate(timeout=30)[1].decode()
-        assert driver.returncode == 0, error
+        assert ended(driver, 30)
 
 
 def check_lineage(storage):

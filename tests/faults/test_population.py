@@ -1,79 +1,38 @@
 """kill -9 of workers and drivers while a population trains: no member is lost, and lineages are whole."""
 
 import random
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
-import psutil
 import pytest
+from tests.faults.killing import ended, kill, position, start, workers_of
 from tests.faults.population import SPACE, training
 
 import tunesmith as ts
 from tunesmith.record.event import Reported
 
-DRIVER = Path(__file__).with_name("population.py")
 
-
-def start(storage, population, workers, steps):
-    command = [sys.executable, str(DRIVER), str(storage), str(population), str(workers), str(steps)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE)
-
-
-def ended(driver, seconds):
-    try:
-        _, error = driver.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return False
-    assert driver.returncode == 0, error.decode()
-    return True
-
-
-def kill(process):
-    try:
-        process.kill()
-        process.wait()
-    except psutil.Error:
-        return
-
-
-def workers_of(driver):
-    try:
-        children = psutil.Process(driver.pid).children(recursive=True)
-        return [child for child in children if "_boot.py" in " ".join(child.cmdline())]
-    except psutil.Error:
-        return []
-
-
-def position(storage):
-    """How long the log is; 0 while there is none."""
-    if not storage.exists() or not ts.list_studies(storage=storage):
-        return 0
-    study = ts.load_study("killed", storage=storage)
-    found = study.cursor.read().position
-    study.cursor.store.close()
-    return found
-
-
-def trained(storage, population, workers, steps, kills, pause):
-    """Train a population with so many kills; how many workers and drivers were killed."""
-    chance = random.Random(population)
-    killed, drivers, seen = 0, 0, 0
-    driver = start(storage, population, workers, steps)
-    while not ended(driver, chance.uniform(0.5, 1.5) * pause):
-        if killed + drivers >= kills or position(storage) <= seen:
+def trained(storage, population, workers, steps, kills):
+    """Train a population with so many kills, of workers and drivers, spread over its steps; whom they hit."""
+    chance, gate = random.Random(population), storage.with_name("gate")
+    arguments = ("population.py", storage, population, workers, steps, gate)
+    gate.write_text("1")
+    driver = start(*arguments)
+    hit, seen = Counter(), 0
+    while not ended(driver, chance.uniform(0.0, 0.3)):
+        victims = workers_of(driver)
+        if hit.total() >= kills or not victims or position(storage) <= seen:
             continue  # a worker that dies whenever it starts ends a run
-        seen = position(storage) + workers
-        if chance.random() < 0.25:
-            driver.kill()
+        seen = position(storage) + workers // 2
+        who = "driver" if chance.random() < 0.25 else "worker"
+        kill(driver if who == "driver" else chance.choice(victims))
+        hit[who] += 1
+        gate.with_suffix(".new").write_text(str(1 + steps * hit.total() // kills))
+        gate.with_suffix(".new").replace(gate)  # whole or not at all
+        if who == "driver":
             driver.communicate()
-            drivers += 1
-            driver = start(storage, population, workers, steps)
-        elif victims := workers_of(driver):
-            kill(chance.choice(victims))
-            killed += 1
-    return killed, drivers
+            driver = start(*arguments)
+    assert hit.total() == kills
+    return hit
 
 
 def check(storage, population, steps):
@@ -113,7 +72,7 @@ def check(storage, population, steps):
 
 def check_again(study, storage, steps):
     again = ts.tune(
-        training(steps, 0.0),
+        training(steps),
         SPACE,
         fidelity=ts.Fidelity("step", 1, steps),
         scheduler=ts.PBTReplay(study.schedule()),
@@ -126,8 +85,7 @@ def check_again(study, storage, steps):
 
 def test_a_population_survives_kills_and_its_schedule_can_be_trained_again(tmp_path):
     storage = tmp_path / "study.db"
-    killed, drivers = trained(storage, 8, 3, 18, kills=8, pause=0.6)
-    assert killed + drivers >= 4
+    trained(storage, 8, 3, 18, kills=6)
     check_again(check(storage, 8, 18), storage, 18)
 
 
@@ -136,7 +94,7 @@ def test_a_population_survives_kills_and_its_schedule_can_be_trained_again(tmp_p
 @pytest.mark.parametrize(("population", "workers"), [(16, 8), (32, 8), (32, 32)])
 def test_populations_that_lose_workers_all_the_time(tmp_path, population, workers):
     storage = tmp_path / "study.db"
-    killed, drivers = trained(storage, population, workers, 30, kills=60, pause=0.6)
-    assert killed >= 10
-    assert drivers >= 3
+    hit = trained(storage, population, workers, 30, kills=30)
+    assert hit["worker"] >= 10
+    assert hit["driver"] >= 3
     check_again(check(storage, population, 30), storage, 30)
