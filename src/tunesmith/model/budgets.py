@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tunesmith.model.surrogate import ALL, Manner, Quantity, Surrogate, shapes, surrogate
 from tunesmith.model.targets import finite
+from tunesmith.model.terms import Improvement, given
 from tunesmith.numeric.ehvi import tchebycheff
 from tunesmith.numeric.warp import Reach
 from tunesmith.record.fidelity import Fidelity
@@ -27,6 +28,8 @@ from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
+
+ANCHORS = 5  # of the best rows, near which more are looked for
 
 _COMPLETE = STATES.index(COMPLETE)
 _KEPT = 4
@@ -132,9 +135,21 @@ class Horizon(NamedTuple):
     feasible: NDArray[np.bool_]
 
     @property
+    def anchors(self) -> Floats:
+        """The rows that are expected to be the best ones, feasible ones first."""
+        found: Floats = self.units[np.lexsort((self.means, ~self.feasible))[:ANCHORS]]
+        return found
+
+    @property
     def best(self) -> float:
-        """The least final loss that is expected of a feasible trial."""
-        return float(self.means[self.feasible].min(initial=math.inf))
+        """The least final loss that is expected, of a feasible trial where there is one."""
+        return float((self.means[self.feasible] if self.feasible.any() else self.means).min())
+
+    def improvement(self, pending: Floats, normals: Floats, roughness: bool = True) -> Improvement:
+        """The logarithm of what is gained at the end, below the least loss that any trial is expected to
+        come to, or by a sample of what is pending (see `given`)."""
+        rough, samples = given(self.main, pending, normals, roughness)
+        return Improvement(rough, np.minimum(self.best, samples.min(axis=0, initial=np.inf)))
 
 
 def horizon(

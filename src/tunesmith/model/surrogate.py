@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith._rng import Rng
 from tunesmith.model.targets import targets
 from tunesmith.model.view import view_of
 from tunesmith.numeric import gp
@@ -35,6 +36,7 @@ _AGAIN = 8
 _GLANCE, _STEPS = 8, 30  # of the optimiser: to choose a transform, and to fit
 _MOST_FITTED = 300
 _FAR = 0.25
+_DIRECTIONS = 16  # of scalarisations, taken in turn
 _MOST = 800  # observations that a process is conditioned on
 
 
@@ -117,6 +119,12 @@ def scalarised(weights: tuple[float, ...], manner: Manner = ALL) -> Quantity:
         return found.rows, tchebycheff(losses, np.array(weights))
 
     return Quantity(("scalarised", weights, manner), observed, shapes(manner), trend=manner.trend)
+
+
+def direction(rng: Rng, objectives: int) -> tuple[float, ...]:
+    """The weights by which so many objectives are made one for the trial of this number, in turn."""
+    drawn = rng._replace(number=rng.number % _DIRECTIONS).generator("gp/direction")
+    return tuple(np.round(drawn.dirichlet(np.ones(objectives)), 6).tolist())
 
 
 def shapes(manner: Manner) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.model.surrogate import Surrogate
 from tunesmith.numeric import gp
 from tunesmith.numeric.acquisition import log_ei, log_feasible, log_mean
 from tunesmith.numeric.axis import Axis, Kind
@@ -70,6 +71,16 @@ class RoughPrediction:
         away = (self._at.z - seen[self._near])[:, columns] * share
         found[:, numbers] += np.where(np.isnan(self._rows[:, numbers]), 0.0, away)
         return found
+
+
+def given(part: Surrogate, pending: Floats, normals: Floats, roughness: bool) -> tuple[Rough, Floats]:
+    """The process given samples of the pending rows (q, dims), drawn by standard normals (q, S), and these
+    samples (q, S); S is 1 where none is pending."""
+    if not len(pending):
+        return Rough.of(part.process, part.units, roughness), np.empty((0, 1))
+    process, samples = part.process.with_pending(pending, normals)
+    seen = np.concatenate([part.units, process.completed(pending)])
+    return Rough.of(process, seen, roughness), samples
 
 
 @dataclass(frozen=True)

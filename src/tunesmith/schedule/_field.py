@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tunesmith.record.assignment import Start
+from tunesmith import _check
+from tunesmith.errors import SettingError
+from tunesmith.record.assignment import Decision, Plan, Start
 from tunesmith.record.persistent import Line, Table
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import RUNNING, Trial
-from tunesmith.schedule._ends import whole
+from tunesmith.schedule._base import Scheduler
+from tunesmith.schedule._ends import at_its_end, whole
 from tunesmith.schedule._order import Order, Result, order_for, result_of
 
 
@@ -71,3 +74,44 @@ class Field(NamedTuple):
             return None
         there: tuple[float, int] = self.places.at(rank)
         return there[1] if there[0] == step else None
+
+
+class AmongOthers(Scheduler[Field]):
+    """A scheduler that goes by how trials stand, and starts each with the whole budget."""
+
+    __slots__ = ()
+
+    objectives = None
+
+    def init(self, problem: Problem) -> Field:
+        return Field.of(problem)
+
+    def tell(self, state: Field, trial: Trial) -> Field:
+        return state.told(trial)
+
+    def plan(self, state: Field, number: int) -> Plan:  # noqa: ARG002
+        return state.start
+
+
+def check_looks(n_startup: int, warmup: float, interval: float) -> None:
+    """Raises SettingError for settings out of range."""
+    _check.integer("n_startup", n_startup, 1)
+    if _check.number("warmup", warmup) < 0:
+        raise SettingError(f"warmup is a number of steps and must not be negative, got {warmup!r}")
+    if not _check.number("interval", interval) > 0:
+        raise SettingError(f"interval is a number of steps and must be more than 0, got {interval!r}")
+
+
+def judged(
+    state: Field, trial: Trial, percentile: float, n_startup: int, warmup: float, interval: float
+) -> Decision:
+    """STOP for a trial that more than `percentile` % of the others beat."""
+    step = trial.step
+    before = trial.reports[-2].step if len(trial.reports) > 1 else 0
+    looked = before > warmup and (step - warmup) // interval == (before - warmup) // interval
+    if step <= warmup or looked or at_its_end(trial):
+        return Decision.CONTINUE
+    better, others = state.standing(trial)
+    if others < n_startup or better <= others * percentile / 100.0:
+        return Decision.CONTINUE
+    return Decision.STOP

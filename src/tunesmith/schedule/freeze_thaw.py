@@ -21,10 +21,9 @@ from tunesmith._rng import Rng
 from tunesmith._threads import one_thread
 from tunesmith.errors import SettingError
 from tunesmith.model.acquire import Effort, maximise
-from tunesmith.model.budgets import Horizon, horizon
+from tunesmith.model.budgets import horizon
 from tunesmith.model.seen import space_seen
-from tunesmith.model.surrogate import ALL, lengths_of
-from tunesmith.model.terms import Improvement, Rough
+from tunesmith.model.surrogate import ALL, direction, lengths_of
 from tunesmith.model.view import view_of
 from tunesmith.record.assignment import Decision, Plan, Resume, Start
 from tunesmith.record.history import STATES, History, pending_units
@@ -39,8 +38,6 @@ _COMPLETE, _PAUSED = STATES.index(COMPLETE), STATES.index(PAUSED)
 _SLACK = 1.0 + 1e-9  # by which a product of floats may miss a budget
 _LEAST = 1e-9
 _FIRST = 20.0  # part of the largest budget that a first piece has at least
-_ANCHORS = 5
-_DIRECTIONS = 16  # of scalarisations of several objectives, taken in turn
 
 
 class _State(NamedTuple):
@@ -82,14 +79,14 @@ class _Offers(NamedTuple):
 class FreezeThaw(Scheduler[_State]):
     """Goes on with the trial, paused or new, from which most is expected for each further step.
 
-    Choose it for trainings that report on their way, where a step costs more than a decision: it needs the
-    fewest steps (docs/benchmarks.md). A Gaussian process over configurations and budgets, as in the
-    searcher `gp`, says what each trial may come to at the end; compared are expected improvements over the
-    best expected end, divided by the steps that are missing. Early on it looks at many, later it runs the
-    most promising to their end; a curve that starts slowly is not held against a configuration that
-    resembles good ones. With `promotion` trials pause at each budget and any of them may be taken up again
-    (objectives that yield, or save checkpoints); without it a trial that promises less than a new one is
-    stopped. Several objectives are scalarised, in directions that take turns.
+    Choose it for trainings that report on their way, where a step costs more than a decision; from five full
+    trainings on it needs the fewest steps (docs/benchmarks.md). A Gaussian process over configurations and
+    budgets, as in the searcher `gp`, says what each trial may come to at the end; compared are expected
+    improvements over the best expected end, divided by the steps that are missing. Early on it looks at many,
+    later it runs the most promising to their end; a curve that starts slowly is not held against a
+    configuration that resembles good ones. With `promotion` trials pause at each budget and any of them may
+    be taken up again (objectives that yield, or save checkpoints); without it a trial that promises less than
+    a new one is stopped. Several objectives are scalarised, in directions that take turns.
 
     A decision costs about 30 ms at 50 trials and 150 ms at 500, and does not grow from 800 observations on.
 
@@ -170,9 +167,6 @@ class FreezeThaw(Scheduler[_State]):
     def plan(self, state: _State, number: int) -> Plan:
         if not self.promotion:
             return Start(state.budgets[-1])
-        return self._planned(state, number)
-
-    def _planned(self, state: _State, number: int) -> Plan:
         first = Start(state.budgets[0])
         paused = _paused(state)
         most = state.problem.n_trials
@@ -218,14 +212,16 @@ def _offers(state: _State, number: int, candidates: Sequence[int], points: int) 
     history, high = state.history, state.budgets[-1]
     space = space_seen(state.problem, history)
     rng = Rng(0, number)
-    ahead = horizon(history, space, ALL, _weights(state.problem, rng)) if space.dims else None
+    objectives = len(state.problem.objectives)
+    weights = direction(rng, objectives) if objectives > 1 else ()
+    ahead = horizon(history, space, ALL, weights) if space.dims else None
     if ahead is None:
         return None
     others = [trial for trial in state.under_way if trial.number not in candidates]
-    gain = _gain(ahead, pending_units(tuple(others), space))
+    pending = pending_units(tuple(others), space)
+    gain = ahead.improvement(pending, np.zeros((len(pending), 1)))  # what runs counts as what is expected
     view, lengths = view_of(history, space), np.minimum(lengths_of(ahead.main), 1.0)
-    anchors = ahead.units[np.lexsort((ahead.means, ~ahead.feasible))[:_ANCHORS]]
-    rows = maximise(view, gain, anchors, lengths, rng.generator("freeze-thaw/new"), _effort(points))
+    rows = maximise(view, gain, ahead.anchors, lengths, rng.generator("freeze-thaw/new"), _effort(points))
     fresh = float(gain(rows[:1])[0][0]) - math.log(high)
     place = {n: i for i, n in enumerate(history.numbers[ahead.rows].tolist())}
     usable = ahead.feasible | ~ahead.feasible.any()
@@ -244,26 +240,6 @@ def _offers(state: _State, number: int, candidates: Sequence[int], points: int) 
 def _effort(points: int) -> Effort:
     """A look around, to know what a new trial promises; the searcher looks harder for which one."""
     return Effort(even=points - points // 2, near=points // 2, starts=min(2, points), steps=10, polished=1)
-
-
-def _weights(problem: Problem, rng: Rng) -> tuple[float, ...]:
-    """Of several objectives, those of this turn."""
-    objectives = len(problem.objectives)
-    if objectives == 1:
-        return ()
-    turn = rng._replace(number=rng.number % _DIRECTIONS).generator("freeze-thaw/direction")
-    return tuple(np.round(turn.dirichlet(np.ones(objectives)), 6).tolist())
-
-
-def _gain(ahead: Horizon, pending: Floats) -> Improvement:
-    """The logarithm of the expected improvement at the end; what runs counts as what is expected of it."""
-    process, seen = ahead.main.process, ahead.main.units
-    best = ahead.best if ahead.feasible.any() else float(ahead.means.min())
-    if len(pending):
-        process, samples = process.with_pending(pending, np.zeros((len(pending), 1)))
-        seen = np.concatenate([seen, process.completed(pending)])
-        best = min(best, float(samples.min()))
-    return Improvement(Rough.of(process, seen), np.array([best]))
 
 
 def _paused(state: _State) -> list[int]:

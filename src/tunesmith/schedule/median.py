@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunesmith.record.assignment import Decision, Plan
-from tunesmith.record.problem import Problem
+from tunesmith.record.assignment import Decision
 from tunesmith.record.trial import Trial
-from tunesmith.schedule._base import Scheduler
-from tunesmith.schedule._field import Field
-from tunesmith.schedule.percentile import check_looks, judged
+from tunesmith.schedule._field import AmongOthers, Field, check_looks, judged
 
 _HALF = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Median(Scheduler[Field]):
+class Median(AmongOthers):
     """Stops a trial whose best report so far is worse than the median of all others at its step.
 
     Choose it as the mildest rule that saves about half of the budget: it assumes no more of learning curves
@@ -35,19 +32,8 @@ class Median(Scheduler[Field]):
     warmup: float = 0
     interval: float = 1
 
-    objectives = None
-
     def __post_init__(self) -> None:
         check_looks(self.n_startup, self.warmup, self.interval)
 
-    def init(self, problem: Problem) -> Field:
-        return Field.of(problem)
-
-    def tell(self, state: Field, trial: Trial) -> Field:
-        return state.told(trial)
-
     def decide(self, state: Field, trial: Trial) -> Decision:
         return judged(state, trial, _HALF, self.n_startup, self.warmup, self.interval)
-
-    def plan(self, state: Field, number: int) -> Plan:  # noqa: ARG002
-        return state.start

@@ -12,16 +12,13 @@ from dataclasses import dataclass
 
 from tunesmith import _check
 from tunesmith.errors import SettingError
-from tunesmith.record.assignment import Decision, Plan
-from tunesmith.record.problem import Problem
+from tunesmith.record.assignment import Decision
 from tunesmith.record.trial import Trial
-from tunesmith.schedule._base import Scheduler
-from tunesmith.schedule._ends import at_its_end
-from tunesmith.schedule._field import Field
+from tunesmith.schedule._field import AmongOthers, Field, check_looks, judged
 
 
 @dataclass(frozen=True, slots=True)
-class Percentile(Scheduler[Field]):
+class Percentile(AmongOthers):
     """Stops a trial whose best report so far is not within the best percentile of all others at its step.
 
     Choose it to set how strict stopping is: 25 keeps the best quarter at each step, 75 spares all but the
@@ -43,45 +40,10 @@ class Percentile(Scheduler[Field]):
     warmup: float = 0
     interval: float = 1
 
-    objectives = None
-
     def __post_init__(self) -> None:
         if not 0.0 < _check.number("percentile", self.percentile) < 100.0:
             raise SettingError(f"percentile must lie between 0 and 100, got {self.percentile!r}")
         check_looks(self.n_startup, self.warmup, self.interval)
 
-    def init(self, problem: Problem) -> Field:
-        return Field.of(problem)
-
-    def tell(self, state: Field, trial: Trial) -> Field:
-        return state.told(trial)
-
     def decide(self, state: Field, trial: Trial) -> Decision:
         return judged(state, trial, self.percentile, self.n_startup, self.warmup, self.interval)
-
-    def plan(self, state: Field, number: int) -> Plan:  # noqa: ARG002
-        return state.start
-
-
-def check_looks(n_startup: int, warmup: float, interval: float) -> None:
-    """Raises SettingError for settings out of range."""
-    _check.integer("n_startup", n_startup, 1)
-    if _check.number("warmup", warmup) < 0:
-        raise SettingError(f"warmup is a number of steps and must not be negative, got {warmup!r}")
-    if not _check.number("interval", interval) > 0:
-        raise SettingError(f"interval is a number of steps and must be more than 0, got {interval!r}")
-
-
-def judged(
-    state: Field, trial: Trial, percentile: float, n_startup: int, warmup: float, interval: float
-) -> Decision:
-    """STOP for a trial that more than `percentile` % of the others beat."""
-    step = trial.step
-    before = trial.reports[-2].step if len(trial.reports) > 1 else 0
-    looked = before > warmup and (step - warmup) // interval == (before - warmup) // interval
-    if step <= warmup or looked or at_its_end(trial):
-        return Decision.CONTINUE
-    better, others = state.standing(trial)
-    if others < n_startup or better <= others * percentile / 100.0:
-        return Decision.CONTINUE
-    return Decision.STOP

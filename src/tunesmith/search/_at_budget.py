@@ -10,14 +10,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tunesmith import _check
 from tunesmith.errors import SettingError
 from tunesmith.record.fidelity import bracket_budgets
 from tunesmith.record.history import History
 from tunesmith.record.persistent import Table
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import COMPLETE, FAILED, PAUSED, Trial
+from tunesmith.search._base import Ask
 
 _SLACK = 1.0 + 1e-9
+
+
+def check_chosen(random: float, n_startup: int | None) -> None:
+    """Raises SettingError for settings out of range, of `AtBudgets.chosen`."""
+    if n_startup is not None:
+        _check.integer("n_startup", n_startup, 2)
+    if not 0.0 <= _check.number("random", random) <= 1.0:
+        raise SettingError(f"random is a share and must lie between 0 and 1, got {random!r}")
 
 
 class AtBudgets(NamedTuple):
@@ -76,6 +86,12 @@ class AtBudgets(NamedTuple):
         if budget is None:
             return len(self.budgets) - 1
         return max(bisect_right(self.budgets, budget * _SLACK) - 1, 0)
+
+    def chosen(self, ask: Ask, name: str, random: float, n_startup: int | None) -> History | None:
+        """The history to model for a proposal; None for one that is to be random, or too early."""
+        if ask.rng.uniform(f"{name}/random") < random:
+            return None
+        return self.informed(n_startup or len(ask.space.dims) + 3)
 
     def informed(self, least: int) -> History | None:
         """The history at the largest budget at which at least so many trials have a loss; None for none."""

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.model.acquire import Effort
-from tunesmith.model.budgets import Horizon, horizon, partial
+from tunesmith.model.budgets import ANCHORS, Horizon, horizon, partial
 from tunesmith.model.region import region_of
 from tunesmith.model.surrogate import (
     Manner,
     Surrogate,
     constraint,
+    direction,
     duration,
     failure,
     lengths_of,
@@ -27,7 +28,7 @@ from tunesmith.model.surrogate import (
     surrogate,
 )  # fmt: skip
 from tunesmith.model.targets import targets
-from tunesmith.model.terms import Believed, Cheap, Feasible, Gradient, Hypervolume, Improvement, Rough, Term
+from tunesmith.model.terms import Believed, Cheap, Feasible, Gradient, Hypervolume, Improvement, Term, given
 from tunesmith.model.view import View, view_of
 from tunesmith.numeric.pareto import nondominated
 from tunesmith.record.history import History
@@ -37,10 +38,8 @@ from tunesmith.space.space import Space
 Floats = NDArray[np.float64]
 
 _BELIEF = 10.0  # weight of the priors' logarithm, over the number of trials
-_ANCHORS = 5
 _MARGIN = 0.1  # of the losses' range, by which the reference point is further off
 _LATE = 10  # trials
-_DIRECTIONS = 16  # of scalarisations, taken in turn
 _LEAST_SURE = 5  # failures; minus their number is the least logarithm of a probability of success
 
 
@@ -136,8 +135,7 @@ def _goal(history: History, ask: Ask, pending: Floats, settings: Settings) -> _G
         known = [part for part in parts if part is not None]
         return _front(history, known, pending, normals, manner) if known else None
     if objectives > 1:
-        rng = ask.rng._replace(number=ask.number % _DIRECTIONS).generator("gp/direction")
-        weights = tuple(np.round(rng.dirichlet(np.ones(objectives)), 6).tolist())
+        weights = direction(ask.rng, objectives)
     if budgets:
         ahead = horizon(history, ask.space, manner, weights)
         return None if ahead is None else _at_the_end(ahead, pending, normals[0], manner)
@@ -149,24 +147,19 @@ def _goal(history: History, ask: Ask, pending: Floats, settings: Settings) -> _G
 def _least(history: History, main: Surrogate, pending: Floats, normals: Floats, manner: Manner) -> _Goal:
     """One loss, improved below the least one."""
     feasible = history.violations[main.rows] <= 0.0
-    order = np.lexsort((main.process.at_observations(main.y), ~feasible))[:_ANCHORS]
+    order = np.lexsort((main.process.at_observations(main.y), ~feasible))[:ANCHORS]
     anchors, lengths = main.units[order], _lengths([main])
     if not feasible.any():
         return _Goal(None, anchors, lengths)
-    rough, samples = _expected(main, pending, normals, manner)
+    rough, samples = given(main, pending, normals, manner.roughness)
     best = np.minimum(float(main.y[feasible].min()), samples.min(axis=0, initial=np.inf))
     return _Goal(Improvement(rough, best), anchors, lengths)
 
 
 def _at_the_end(ahead: Horizon, pending: Floats, normals: Floats, manner: Manner) -> _Goal:
     """One loss at the largest budget, improved below the least one that any trial is expected to come to."""
-    order = np.lexsort((ahead.means, ~ahead.feasible))[:_ANCHORS]
-    anchors, lengths = ahead.units[order], _lengths([ahead.main])
-    if not ahead.feasible.any():
-        return _Goal(None, anchors, lengths)
-    rough, samples = _expected(ahead.main, pending, normals, manner)
-    best = np.minimum(ahead.best, samples.min(axis=0, initial=np.inf))
-    return _Goal(Improvement(rough, best), anchors, lengths)
+    gain = ahead.improvement(pending, normals, manner.roughness) if ahead.feasible.any() else None
+    return _Goal(gain, ahead.anchors, _lengths([ahead.main]))
 
 
 def _front(
@@ -177,26 +170,17 @@ def _front(
     violations = history.violations[rows]
     feasible = np.flatnonzero(violations <= 0.0)
     if not len(feasible):
-        return _Goal(None, units[np.argsort(violations, kind="stable")[:_ANCHORS]], lengths)
+        return _Goal(None, units[np.argsort(violations, kind="stable")[:ANCHORS]], lengths)
     y = np.stack([part.y for part in parts], axis=1)[feasible]
     front = y[nondominated(y)]
     means = np.stack([part.process.at_observations(part.y) for part in parts], axis=1)[feasible]
     anchors = units[feasible[nondominated(means)]]
     (first, one), (second, other) = (
-        _expected(part, pending, own, manner) for part, own in zip(parts, normals, strict=True)
+        given(part, pending, own, manner.roughness) for part, own in zip(parts, normals, strict=True)
     )
     samples = np.stack([one, other], axis=-1)
     fronts = [np.concatenate([front, samples[:, s]]) for s in range(samples.shape[1])]
     return _Goal(Hypervolume((first, second), fronts, _reference(front, y)), anchors, lengths)
-
-
-def _expected(part: Surrogate, pending: Floats, normals: Floats, manner: Manner) -> tuple[Rough, Floats]:
-    """The process given samples of pending trials, and these (q, S); S is 1 where none is pending."""
-    if not len(pending):
-        return Rough.of(part.process, part.units, manner.roughness), np.empty((0, 1))
-    process, samples = part.process.with_pending(pending, normals)
-    seen = np.concatenate([part.units, process.completed(pending)])
-    return Rough.of(process, seen, manner.roughness), samples
 
 
 def _lengths(parts: Sequence[Surrogate]) -> Floats:

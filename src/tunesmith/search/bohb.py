@@ -21,7 +21,7 @@ from tunesmith.numeric.parzen import Mixture, fit
 from tunesmith.record.history import History, pending_units
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
-from tunesmith.search._at_budget import AtBudgets
+from tunesmith.search._at_budget import AtBudgets, check_chosen
 from tunesmith.search._base import Ask, Handles, Proposal, Searcher
 from tunesmith.search._untried import untried
 
@@ -65,10 +65,7 @@ class BOHBSearcher(Searcher[AtBudgets]):
 
     def __post_init__(self) -> None:
         _check.integer("candidates", self.candidates, 1)
-        if self.n_startup is not None:
-            _check.integer("n_startup", self.n_startup, 2)
-        if not 0.0 <= _check.number("random", self.random) <= 1.0:
-            raise SettingError(f"random is a share and must lie between 0 and 1, got {self.random!r}")
+        check_chosen(self.random, self.n_startup)
         for name in ("gamma", "floor"):
             if not 0.0 < _check.number(name, getattr(self, name)) < 1.0:
                 raise SettingError(f"{name} must lie between 0 and 1, got {getattr(self, name)!r}")
@@ -85,9 +82,7 @@ class BOHBSearcher(Searcher[AtBudgets]):
         space = ask.space
         if not space.dims:
             return Proposal([])
-        history = None
-        if ask.rng.uniform("bohb/random") >= self.random:
-            history = state.informed(self.n_startup or len(space.dims) + 3)
+        history = state.chosen(ask, "bohb", self.random, self.n_startup)
         drawn = iter([space.draw(ask.rng)])
         ranked = drawn if history is None else self._ranked(history, ask)
         return Proposal(untried(state.whole, space, ask.rng, ranked, pending_units(ask.pending, space)))

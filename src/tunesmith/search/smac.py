@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunesmith import _check
-from tunesmith.errors import SettingError
 from tunesmith.record.history import pending_units
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import Trial
-from tunesmith.search._at_budget import AtBudgets
+from tunesmith.search._at_budget import AtBudgets, check_chosen
 from tunesmith.search._base import Ask, Handles, Proposal, Searcher
 from tunesmith.search._untried import untried
 from tunesmith.search.forest import ForestSearcher
@@ -49,10 +48,7 @@ class SMACSearcher(Searcher[AtBudgets]):
 
     def __post_init__(self) -> None:
         _check.integer("trees", self.trees, 1)
-        if self.n_startup is not None:
-            _check.integer("n_startup", self.n_startup, 2)
-        if not 0.0 <= _check.number("random", self.random) <= 1.0:
-            raise SettingError(f"random is a share and must lie between 0 and 1, got {self.random!r}")
+        check_chosen(self.random, self.n_startup)
 
     def init(self, problem: Problem) -> AtBudgets:
         return AtBudgets.of(problem, "smac")
@@ -65,9 +61,7 @@ class SMACSearcher(Searcher[AtBudgets]):
         if not space.dims:
             return Proposal([])
         pending = pending_units(ask.pending, space)
-        history = None
-        if ask.rng.uniform("smac/random") >= self.random:
-            history = state.informed(self.n_startup or len(space.dims) + 3)
+        history = state.chosen(ask, "smac", self.random, self.n_startup)
         if history is None:
             ranked = iter([space.draw(ask.rng)])
         else:
