@@ -18,6 +18,7 @@ from tunesmith import _check
 from tunesmith.errors import SettingError
 from tunesmith.model.ranking import ranking_of
 from tunesmith.numeric.evolve import Drawn, classic
+from tunesmith.numeric.pareto import nondominated
 from tunesmith.record.history import History
 from tunesmith.record.problem import Problem
 from tunesmith.record.trial import SEARCHER, Trial
@@ -71,7 +72,8 @@ class DEHBSearcher(Searcher[DEHBState]):
     many workers, many cheap trials, and spaces of many parameters. The first round of Hyperband begins at
     random and promotes; after it every level gets new configurations, rand/1/bin, which replace their target
     in the population of their budget when they are better. Whole numbers are the cells of a continuum,
-    categories are taken over. Failed trials replace none, infeasible ones go by violation.
+    categories are taken over. Failed trials replace none, infeasible ones go by violation, several objectives
+    by front and spread.
 
     O(population * dims) an ask.
 
@@ -82,7 +84,7 @@ class DEHBSearcher(Searcher[DEHBState]):
         SettingError: for settings out of range, for a space that is not declared, and without a fidelity.
     """
 
-    handles = Handles(define_by_run=False, fidelity=True)
+    handles = Handles(define_by_run=False, objectives=None, fidelity=True)
 
     scale: float = 0.5
     crossover: float = 0.5
@@ -183,9 +185,23 @@ def _came(state: DEHBState, rung: int, memo: Any) -> DEHBState:
     target = population.members[place]
     if target is None:
         return state.with_(rung, population.placed(place, member))
-    if beats(history, member.row, target.row):
+    pair = [member.row, target.row]
+    several = history.losses.shape[1] > 1
+    if several and not history.violations[pair].any() and nondominated(history.losses[pair]).all():
+        return _crowded(state, rung, member)
+    if beats(history, *pair):
         return state.with_(rung, population.placed(place, member))
     return state
+
+
+def _crowded(state: DEHBState, rung: int, member: Member) -> DEHBState:
+    """Neither dominates the other: out goes who is last by front and spread, of the population and the new
+    one (Robič and Filipič 2005, DEMO, EMO)."""
+    history, population = state.seen.rungs[rung], state.populations[rung]
+    places = {there.row: place for place, there in enumerate(population.members) if there is not None}
+    rows = np.array([*places, member.row], dtype=np.intp)
+    last = int(ranking_of(history, 0).ordered(history, rows)[-1])
+    return state.with_(rung, population.placed(places[last], member)) if last in places else state
 
 
 def _opposite(history: History, population: Population) -> int:
