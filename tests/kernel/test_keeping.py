@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +111,28 @@ def test_what_is_kept_of_finished_trials(tmp_path, keep_best, keep_last, kept):
                 assert study.load_checkpoint(trial) is None
     again = ts.load_study("s", storage=tmp_path / "s.db")
     assert blobs_of(again) == blobs_of(study)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "n_trials"),
+    [("halving", 9), (ts.Hyperband(promotion=True), 22), (ts.PBT(4, interval=3), 30)],
+)
+def test_what_was_left_behind_is_not_kept(scheduler, n_trials):
+    def train(trial):
+        first = (trial.load_checkpoint() or {"epoch": 0})["epoch"] + 1
+        for epoch in range(first, 10):
+            trial.save_checkpoint({"epoch": epoch, "number": trial.number}, step=epoch)
+            yield trial["x"] + 1 / epoch
+
+    study = ts.tune(
+        train, X, n_trials=n_trials, seed=0, quiet=True, scheduler=scheduler,
+        fidelity=ts.Fidelity("epoch", 1, 9, 3), checkpoints=ts.Checkpoints(keep_best=1),
+    )  # fmt: skip
+    states = Counter(trial.state for trial in study.trials)
+    assert states[ts.TrialState.PAUSED]
+    assert states[ts.TrialState.COMPLETE]
+    assert len(blobs_of(study)) == 1
+    assert study.load_checkpoint()["number"] == study.best_trial.number
 
 
 def test_what_is_superseded_goes_soon(at_once):

@@ -39,9 +39,11 @@ def on_device() -> float:
     return max(shares)
 
 
-def give_back() -> None:
-    """Collect garbage, and hand free pages back to the system."""
-    gc.collect()
+def give_back(collect: bool = True) -> None:
+    """Hand free pages back to the system; before that `collect` what lies in cycles, which takes long where
+    there are many objects."""
+    if collect:
+        gc.collect()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)

@@ -1,8 +1,9 @@
 """Which checkpoints a study keeps, and the removal of all others.
 
 What is kept is a function of the log: of each trial that may still run the newest (its parent's, where it has
-saved none itself), of finished ones those of the best, and of those that the scheduler may start another one
-from. Whoever writes to the log removes what is not needed any more, in three cases:
+saved none itself), of the others (finished, or paused for good) those of the best, and of those that the
+scheduler may start another one from. Whoever writes to the log removes what is not needed any more, in three
+cases:
 
 - a checkpoint that the log has superseded, some seconds after it was saved or found again: a worker that
   has just found the same content there may be about to name it;
@@ -21,7 +22,7 @@ import numpy as np
 from tunesmith.kernel.advance import Fold
 from tunesmith.numeric.pareto import constrained_ranks
 from tunesmith.record.ledger import Ledger
-from tunesmith.record.trial import COMPLETE, FAILED, Trial
+from tunesmith.record.trial import COMPLETE, FAILED, PAUSED, Trial
 from tunesmith.store.checkpoints import Checkpoints, Shelf, parsed
 
 GRACE = 3600.0
@@ -81,7 +82,7 @@ class Keeper:
     def needed(self, fold: Fold) -> set[str]:
         """The names of all checkpoints that are kept."""
         ledger, last = fold.ledger, self._keep.keep_last
-        over = [number for number in ledger.checkpoints if ledger.trials[number].state.finished]
+        over = [number for number in ledger.checkpoints if _is_over(fold, number)]
         kept = ledger.checkpoints.keys() - set(over)
         kept |= best(ledger, over, self._keep.keep_best)
         kept |= set(fold.scheduler.parents(fold.schedule_state))
@@ -147,6 +148,12 @@ class Keeper:
 
     def _all_parts(self, shelf: Shelf, names: Iterable[str]) -> set[str]:
         return {part for name in names for part in self._parts_of(shelf, name)}
+
+
+def _is_over(fold: Fold, number: int) -> bool:
+    """Whether a trial is finished, or paused for good."""
+    state = fold.ledger.trials[number].state
+    return state.finished or (state is PAUSED and fold.scheduler.retired(fold.schedule_state, number))
 
 
 def _named(ledger: Ledger) -> set[str]:

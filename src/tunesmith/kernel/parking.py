@@ -12,6 +12,7 @@ from tunesmith.kernel.trial import TrialHandle
 
 Live = tuple[TrialHandle, Generator[Any, Any, Any]]
 _PERIOD = 0.05  # seconds: measuring takes longer than the shortest trials
+_APART = 20.0  # times as long as a collection of garbage took, until the next one
 _SHARE = 0.5  # of the machine's memory, for all workers together
 
 
@@ -45,6 +46,7 @@ class Parking:
         self._kept: dict[int, tuple[float, Live]] = {}
         self._own = Room(0)
         self._next = 0.0  # when to measure what is the process's own again
+        self._next_collection = 0.0
         self._settle()
 
     def __len__(self) -> int:
@@ -68,7 +70,8 @@ class Parking:
         self._kept[number] = (step, live)
         del live
         while self._kept and self._full():
-            give_back()
+            if self._limit.memory > 0:
+                self._give_back()
             if self._full():
                 self.drop(min(self._kept, key=lambda kept: self._kept[kept][0]))
         if not self._kept:
@@ -80,6 +83,15 @@ class Parking:
         if live is not None:
             with suppress(Exception):  # its own doing, in its `finally`: no other trial's fault
                 live[1].close()
+
+    def _give_back(self) -> None:
+        """Collects garbage for a small part of the time only."""
+        began = time.monotonic()
+        collect = began >= self._next_collection
+        give_back(collect)
+        if collect:
+            now = time.monotonic()
+            self._next_collection = now + _APART * (now - began)
 
     def _full(self) -> bool:
         limit, own = self._limit, self._own

@@ -54,6 +54,10 @@ class Scheduler(ABC, Generic[S]):
         """The state after the study's total number of trials was set anew."""
         return state
 
+    def retired(self, state: S, number: int) -> bool:  # noqa: ARG002
+        """Whether the trial of this number, which is paused, will never be resumed."""
+        return False
+
     def parents(self, state: S) -> Collection[int]:  # noqa: ARG002
         """The finished trials that a trial to come may start from: their checkpoints are kept."""
         return ()

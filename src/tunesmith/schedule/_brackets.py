@@ -121,6 +121,14 @@ class Brackets(NamedTuple):
                 return Start(bracket.budget)
         return None
 
+    def retired(self, number: int) -> bool:
+        """Whether a paused trial was left behind: its level is closed, and it is not among the best there."""
+        home = self.homes.get(number)
+        if home is None:
+            return False
+        bracket = next((one for one in self.open if one.key == home.bracket), None)
+        return bracket is None or (home.level < bracket.level and number not in bracket.queue)
+
     def _joined(self, trial: Trial) -> Brackets:
         """A new trial belongs to the first bracket that takes one of its budget; else it opens one."""
         for index, bracket in enumerate(self.open):

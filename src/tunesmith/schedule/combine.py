@@ -85,6 +85,10 @@ class CombinedScheduler(Scheduler[States]):
     def limited(self, state: States, n_trials: int | None) -> States:
         return tuple(part.limited(own, n_trials) for part, own in zip(self.parts, state, strict=True))
 
+    def retired(self, state: States, number: int) -> bool:
+        which = self._planner()
+        return self.parts[which].retired(state[which], number)
+
     def parents(self, state: States) -> Collection[int]:
         which = self._planner()
         return self.parts[which].parents(state[which])

@@ -58,6 +58,9 @@ class Halving(Scheduler[Brackets]):
     def limited(self, state: Brackets, n_trials: int | None) -> Brackets:
         return state.limited(n_trials)
 
+    def retired(self, state: Brackets, number: int) -> bool:
+        return state.retired(number)
+
     def budgets(self, problem: Problem) -> list[float]:
         """The budgets of the levels."""
         return list(self.init(problem).shapes[0].budgets)

@@ -46,6 +46,10 @@ class Ladders(NamedTuple):
             return self
         return self._replace(ladders=(*self.ladders[:which], ladder, *self.ladders[which + 1 :]))
 
+    def retired(self, number: int) -> bool:  # noqa: ARG002
+        """Nothing pauses here."""
+        return False
+
     def _joined(self, number: int) -> Ladders:
         """On the ladder that has the smallest part of its size."""
         shares = [taken / size for taken, size in zip(self.taken, self.sizes, strict=True)]
@@ -115,6 +119,9 @@ class Hyperband(Scheduler[State]):
 
     def limited(self, state: State, n_trials: int | None) -> State:
         return state.limited(n_trials)
+
+    def retired(self, state: State, number: int) -> bool:
+        return state.retired(number)
 
     def budgets(self, problem: Problem) -> list[float]:
         """The budgets of the levels."""

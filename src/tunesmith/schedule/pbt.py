@@ -164,6 +164,10 @@ class PBT(Scheduler[_State]):
             return Resume(member.number, high)
         return Start(high, self._parent(state, place, member, number))
 
+    def retired(self, state: _State, number: int) -> bool:
+        place = state.population.place(number)
+        return place is None or state.population.members[place].stage is Stage.VACANT
+
     def parents(self, state: _State) -> list[int]:
         """The last trials of empty places: where none of the best goes on, their own training does."""
         members = state.population.members

@@ -76,30 +76,33 @@ def check_purity(simulation: Simulation) -> None:
 
 
 def check_plans(simulation: Simulation) -> None:
-    """It resumes only what is paused, further than before, and never waits for nothing."""
-    walker = simulation.fold(0)
+    """It resumes only what is paused, and further than before, nothing that it has retired, and never waits
+    for nothing."""
+    walker, retired = simulation.fold(0), set[int]()
     for event in (None, *simulation.events):
         if event is not None:
             if isinstance(event, Resumed):
                 before = walker.ledger.trials[event.number]
                 assert before.state is TrialState.PAUSED
+                assert event.number not in retired
                 assert event.budget is None or event.budget > before.step
                 assert before.budget is not None
                 assert event.budget is None or event.budget >= before.budget
             walker.advance((event,))
         ledger = walker.ledger
-        plan = walker.scheduler.plan(walker.schedule_state, len(ledger.trials))
+        scheduler, state = walker.scheduler, walker.schedule_state
+        retired.update(number for number in ledger.paused if scheduler.retired(state, number))
+        plan = scheduler.plan(state, len(ledger.trials))
         if isinstance(plan, Resume):
             assert plan.number in ledger.paused, f"trial {plan.number} is to be resumed and is not paused"
             assert plan.budget is None or plan.budget > ledger.trials[plan.number].step
         elif isinstance(plan, Wait):
             stuck = not (ledger.running or ledger.waiting)
-            assert walker.scheduler.ends or not stuck, "it waits, and nothing will ever happen"
+            assert scheduler.ends or not stuck, "it waits, and nothing will ever happen"
         elif isinstance(plan, Start) and plan.parent is not None:
             parent = ledger.trials[plan.parent]
-            assert not parent.state.finished or parent.number in walker.scheduler.parents(
-                walker.schedule_state
-            )
+            over = parent.state.finished or parent.number in retired
+            assert not over or parent.number in scheduler.parents(state)
 
 
 def check_decisions(simulation: Simulation) -> None:
