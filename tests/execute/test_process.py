@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -449,6 +450,25 @@ def test_ctrl_c_at_any_moment(make, ctrl_c):
     for number in range(2):
         steps = [m.step for m in seen if m.number == number and m.kind is Kind.REPORT]
         assert steps == list(range(1, 301))
+
+
+@pytest.mark.parametrize("when", [1, 2])
+def test_ctrl_c_while_it_begins_to_listen(make, monkeypatch, when):
+    executor = make()
+    executor.submit(assignment(0, steps=3))
+    register, calls = selectors.DefaultSelector.register, []
+
+    def interrupted(*given):
+        key = register(*given)
+        calls.append(key)
+        if len(calls) == when:
+            raise KeyboardInterrupt
+        return key
+
+    monkeypatch.setattr(selectors.DefaultSelector, "register", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        executor.wait(5.0, lambda _: Decision.CONTINUE)
+    assert collect(executor, 1)[-1].state is TrialState.COMPLETE
 
 
 def test_from_a_thread_that_ends(make):

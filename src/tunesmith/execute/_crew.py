@@ -27,6 +27,7 @@ class Crew:
         self._setup = setup
         self._threads = max(1, _cpus() // slots)
         self._selector = selectors.DefaultSelector()
+        self._known = True  # whether the selector listens to what is noted as watched
         self._owner = os.getpid()
         self._hired = 0
         self._disbanded = False
@@ -47,6 +48,7 @@ class Crew:
     def select(self, timeout: float | None) -> list[Child]:
         """Wait until a worker has written, can be written to, or has died; says which, dead ones noted."""
         blind = False
+        self._renew()
         for child in self.children:
             self._watch(child)
             blind = blind or (child.pidfd < 0 and not child.noted_dead)
@@ -75,6 +77,10 @@ class Crew:
         )
         if wanted == child.watched:
             return
+        self._listen(child, wanted)
+
+    def _listen(self, child: Child, wanted: tuple[int, int]) -> None:
+        self._known = False  # after an interrupt between any two steps it stays that, and `_renew` helps
         for descriptor, old, new in zip(child.descriptors, child.watched, wanted, strict=True):
             if old and new and old != new:
                 self._selector.modify(descriptor, new, child)
@@ -83,13 +89,21 @@ class Crew:
             elif old and not new:
                 self._selector.unregister(descriptor)
         child.watched = wanted
+        self._known = True
+
+    def _renew(self) -> None:
+        """Begin with a new selector where nobody knows what the one there listens to."""
+        if not self._known:
+            self._selector.close()
+            self._selector = selectors.DefaultSelector()
+            for child in self.children:
+                child.watched = (0, 0)
+            self._known = True
 
     def bury(self, child: Child) -> int:
         """Reap a dead worker and whatever it started; returns its exit code."""
-        for descriptor, watched in zip(child.descriptors, child.watched, strict=True):
-            if watched:
-                self._selector.unregister(descriptor)
-        child.watched = (0, 0)
+        self._renew()
+        self._listen(child, (0, 0))
         self.children.remove(child)
         code = child.bury()
         _tree.kill_bearers([child.mark])
