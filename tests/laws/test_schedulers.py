@@ -61,16 +61,17 @@ class TestThreshold(SchedulerLaws):
 
 class TestWilcoxon(SchedulerLaws):
     scheduler = Wilcoxon
+    n_trials = 20
 
 
 class TestThawing(SchedulerLaws):
     scheduler = FreezeThaw(n_startup=3, candidates=8)
-    n_trials = 8
+    n_trials = 6
 
 
 class TestStoppingByModel(SchedulerLaws):
     scheduler = FreezeThaw(promotion=False, n_startup=3, candidates=8)
-    n_trials = 8
+    n_trials = 6
 
 
 class TestHalving(SchedulerLaws):
@@ -125,6 +126,7 @@ class TestPopulationOfTwo(SchedulerLaws):
 
 class TestCurve(SchedulerLaws):
     scheduler = CurveStop(chance=0.2, startup=3)  # eager, so that much is stopped
+    n_trials = 16
 
 
 def simulated(promotion, seed, workers=4, faults=ALL_FAULTS, n_trials=60):

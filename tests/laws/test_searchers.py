@@ -90,7 +90,7 @@ class TestPolicy(SearcherLaws):
 
 class TestForest(SearcherLaws):
     searcher = ForestSearcher(n_startup=4, trees=8, rounds=3, starts=3, neighbours=8, interleave=0.1)
-    n_trials = 14
+    n_trials = 10
 
 
 class TestCMAES(SearcherLaws):
@@ -118,7 +118,7 @@ class TestNSGA3(SearcherLaws):
 
 
 class TestGP(SearcherLaws):
-    searcher = GPSearcher(n_startup=3, candidates=32, ascents=2, fantasies=2)
+    searcher = GPSearcher(n_startup=3, candidates=16, ascents=1, fantasies=2)
     n_trials = 7
 
 
@@ -140,6 +140,7 @@ class TestLocal(SearcherLaws):
 
 class TestPB2(SearcherLaws):
     searcher = PB2Searcher(interval=1, n_startup=4)
+    n_trials = 12
 
 
 class TestExplore(SearcherLaws):
@@ -148,7 +149,7 @@ class TestExplore(SearcherLaws):
 
 class TestAuto(SearcherLaws):
     searcher = AutoSearcher(
-        (GPSearcher(n_startup=3, candidates=32, ascents=2), TPESearcher(n_startup=2), CMAESSearcher()),
+        (GPSearcher(n_startup=3, candidates=16, ascents=1), TPESearcher(n_startup=2), CMAESSearcher()),
         (
             (2, (("seen", 6, None), ("numeric", 1, None)), "numbers"),
             (1, (("seen", 4, None),), "many trials"),
@@ -171,5 +172,5 @@ class TestDEHB(SearcherLaws):
 
 
 class TestSMAC(SearcherLaws):
-    searcher = SMACSearcher(trees=8)
-    n_trials = 14
+    searcher = SMACSearcher(trees=6, n_startup=4)
+    n_trials = 8

@@ -215,7 +215,10 @@ class SearcherLaws:
     def test_the_seed_is_all_the_chance_there_is(self) -> None:
         searcher = self.able(_ZOO["twenty dimensions"])
         space, fidelity = _ZOO["twenty dimensions"], needed(searcher)
-        first, again = (simulate(searcher, space, seed=11, workers=4, fidelity=fidelity) for _ in range(2))
+        first, again = (
+            simulate(searcher, space, seed=11, workers=4, n_trials=self.n_trials, fidelity=fidelity)
+            for _ in range(2)
+        )
         assert first.proposals == again.proposals
 
     @pytest.mark.parametrize("space", ["twenty dimensions", "beliefs", "odd labels", "one float"])
