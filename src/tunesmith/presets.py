@@ -153,6 +153,15 @@ def together(
     given: Sequence[str | Scheduler[Any]], objective: Any = None, fidelity: Fidelity | None = None
 ) -> Scheduler[Any]:
     """The scheduler that several make together; one alone is itself. Raises SettingError."""
+    for part in given:
+        if isinstance(part, str) and (part in JOINED or part == "pb2"):
+            halves = (
+                "'pb2', and 'pbt'" if part == "pb2" else f"ts.{part.upper()}Searcher(), and ts.Hyperband(…)"
+            )
+            raise SettingError(
+                f"scheduler {part!r} brings a searcher of its own and cannot be one of several: give "
+                f"searcher={halves} among the schedulers"
+            )
     parts = tuple(scheduler(part, objective, fidelity) for part in given)
     if not parts:
         raise SettingError('the list of schedulers is empty: name them, such as ["asha", "patience"]')

@@ -235,6 +235,10 @@ class TestCombined:
             (lambda: ts.Hyperband(fresh=True), "promotion=True"),
             (lambda: ts.ASHA(low=0), "more than 0"),
             (lambda: Driver(ts.ASHA(low=100), Fidelity("epoch", 1, 9)), "run from low to high"),
+            (lambda: ts.ASHA(low=9, high=3), "run from low to high, got 9 > 3"),
+            (lambda: ts.Fidelity("seconds", 1, 9), "budgets measure"),
+            (lambda: ts.create_study(scheduler=["bohb", "asha"]), r"BOHBSearcher\(\), and ts.Hyperband"),
+            (lambda: ts.create_study(scheduler=["asha", "pb2"]), "searcher='pb2', and 'pbt' among"),
         ],
     )
     def test_what_is_wrong_is_said_in_a_sentence(self, make, words):

@@ -11,6 +11,7 @@ from tunesmith import _check
 from tunesmith.errors import SettingError
 
 _GENERATIONS = 20
+_MEASURED = "seconds", "kwh"
 _SLACK = 1e-9  # of a budget, by which a product of floats may miss the end
 
 
@@ -52,6 +53,11 @@ class Fidelity:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise SettingError(f"a fidelity has a name, such as 'epoch', got {self.name!r}")
+        if self.name in _MEASURED:
+            raise SettingError(
+                f"{self.name!r} is what budgets measure of all trials together: name the fidelity by what "
+                "one trial counts, such as 'epoch'"
+            )
         low, high = (self._amount(word, getattr(self, word)) for word in ("low", "high"))
         if not (isinstance(low, int) and isinstance(high, int)):
             low, high = float(low), float(high)

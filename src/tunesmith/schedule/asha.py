@@ -88,5 +88,7 @@ def check_rungs(name: str, low: float | None, high: float | None, eta: int | Non
     for word, value in (("low", low), ("high", high)):
         if value is not None and not _check.number(f"{name}'s {word}", value) > 0:
             raise SettingError(f"{name}'s {word} is a budget and must be more than 0, got {value!r}")
+    if low is not None and high is not None and low > high:
+        raise SettingError(f"{name}'s budgets run from low to high, got {low} > {high}")
     if eta is not None:
         _check.integer(f"{name}'s eta", eta, 2)
