@@ -36,9 +36,7 @@ _REACH = 3.0  # standard deviations of the prior within which hyperparameters ar
 _LEVEL = 1.0  # variance of m
 _DROP = 4.0  # prior variance of d
 _CAP = 4.0  # spreads above the middle beyond which a loss only says "bad"
-_TAILS = (
-    3.0  # degrees of freedom of what a curve will do: 80 % intervals held 72 % with normal tails, hold 79 %
-)
+_TAILS = 3.0  # degrees of freedom; 80 % intervals held 72 % with normal tails, and hold 79 %
 _LEAST = 1e-9
 
 
