@@ -23,6 +23,7 @@ SEARCHERS = ("random", "tpe")
 STEPS = ("freeze-thaw", "freeze-thaw-stop", "bohb", "dehb", "smac", "random+asha", "tpe+asha", "gp+none")
 STORES = ("sqlite",)
 STUDY = "bench"
+_BY_BUDGETS = {"bohb": ts.BOHBSearcher, "smac": ts.SMACSearcher}
 
 
 def total(told: int, more: int) -> int:
@@ -101,12 +102,14 @@ class Steps:
 
 def steps(method: str, space: Space, seed: int, high: int) -> Steps:
     """`freeze-thaw` is what `scheduler="auto"` is for an objective that yields, `freeze-thaw-stop` for one
-    that reports; both with the searcher `auto`."""
+    that reports; both with the searcher `auto`. `bohb` and `smac` are for one that yields, too."""
     if method.startswith("freeze-thaw"):
         halves: dict[str, Any] = {
             "searcher": "auto",
             "scheduler": ts.FreezeThaw(promotion=not method.endswith("stop")),
         }
+    elif method in _BY_BUDGETS:
+        halves = {"searcher": _BY_BUDGETS[method](), "scheduler": ts.Hyperband(promotion=True)}
     else:
         searcher, _, scheduler = method.partition("+")
         halves = {"searcher": searcher} | ({"scheduler": scheduler} if scheduler else {})
