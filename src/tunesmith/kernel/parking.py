@@ -12,7 +12,7 @@ from tunesmith.kernel.trial import TrialHandle
 
 Live = tuple[TrialHandle, Generator[Any, Any, Any]]
 _PERIOD = 0.05  # seconds: measuring takes longer than the shortest trials
-_APART = 20.0  # times as long as a collection of garbage took, until the next one
+_APART = 2.0  # times as long as a collection of garbage took, until the next one
 _SHARE = 0.5  # of the machine's memory, for all workers together
 
 
@@ -71,11 +71,23 @@ class Parking:
         del live
         while self._kept and self._full():
             if self._limit.memory > 0:
-                self._give_back()
-            if self._full():
-                self.drop(min(self._kept, key=lambda kept: self._kept[kept][0]))
+                collected = self._give_back()
+                if not self._full():
+                    return
+                held = self._measure()
+                self._drop_least()
+                give_back(collect=False)
+                if not collected and self._measure() >= held:
+                    return  # it lies in cycles, to be collected soon: closing others would not help
+            else:
+                self._drop_least()
         if not self._kept:
+            if self._limit.memory > 0:
+                give_back()
             self._settle()
+
+    def _drop_least(self) -> None:
+        self.drop(min(self._kept, key=lambda kept: self._kept[kept][0]))
 
     def drop(self, number: int) -> None:
         """Close a trial that is not needed any more, if it is here."""
@@ -84,14 +96,15 @@ class Parking:
             with suppress(Exception):  # its own doing, in its `finally`: no other trial's fault
                 live[1].close()
 
-    def _give_back(self) -> None:
-        """Collects garbage for a small part of the time only."""
+    def _give_back(self) -> bool:
+        """Whether garbage was collected, too: that may take a third of the time, and no more."""
         began = time.monotonic()
         collect = began >= self._next_collection
         give_back(collect)
         if collect:
             now = time.monotonic()
             self._next_collection = now + _APART * (now - began)
+        return collect
 
     def _full(self) -> bool:
         limit, own = self._limit, self._own

@@ -201,6 +201,8 @@ class TrialLoop(Loop):
             self.refused_at = position if self.limits.refused else -1
             if not opened:
                 if self.reason is None and not self.busy:
+                    if self._closed():
+                        continue
                     self.reason = self._exhausted()
                     if self.limits.refused and not self.cursor.fold.ledger.trials:
                         self.raising = SettingError(f"{self.limits.refused}: not even for a first trial")
@@ -212,6 +214,19 @@ class TrialLoop(Loop):
                 for callback in self.on_opened:
                     callback.opened(self.study, assignment.trial)
             free -= len(opened)
+
+    def _closed(self) -> bool:
+        """Whether the scheduler was told just now that no trial will come any more, since the searcher has
+        nothing left: it goes on with those that are paused."""
+        cursor, ledger = self.cursor, self.cursor.fold.ledger
+        total = len(ledger.trials)
+        room = self.limit is None or total < self.limit
+        if not (room and cursor.searcher.ends and cursor.scheduler.pauses and ledger.paused):
+            return False
+        if self.limits.refused or ledger.n_trials == total:
+            return False
+        self.study.extend(total)
+        return True
 
     def _may(self, event: Opening) -> bool:
         """Whether a free worker may take this now; a paused trial kept elsewhere waits for its keeper."""

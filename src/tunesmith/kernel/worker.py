@@ -16,6 +16,7 @@ from tunesmith.kernel.attempt import (
     ended,
     final,
     last_values,
+    mean_of_folds,
     partial,
     reached,
     resume,
@@ -105,7 +106,8 @@ class Worker:
     def _returned(self, handle: TrialHandle, result: Any) -> Message:
         if handle.should_stop:  # the objective has swallowed the order to end, and returned
             return self._halted(handle)
-        if type(result) is float and result == result and len(self.context.names) == 1:
+        mean = mean_of_folds(handle)
+        if mean is None and type(result) is float and result == result and len(self.context.names) == 1:
             return ended(handle, COMPLETE, values=(result,))
         values = last_values(handle) if result is None else None
         gradient = None
@@ -115,6 +117,7 @@ class Worker:
             for name, value in found.metrics.items():
                 handle.set_user_attr(name, value)
             gradient = checked_gradient(found.gradient, domains_of(handle), len(values))
+        values = values if mean is None else mean
         error = flaw(values, self.context.names) or steep(gradient)
         if error is not None:
             return ended(handle, FAILED, error=error)

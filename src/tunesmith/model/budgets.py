@@ -3,7 +3,9 @@
 Trials that were run a part of the way are rows (x, s) of one Gaussian process, s = log(step / low) /
 log(high / low) in [0, 1]: so what is cheap tells of what is dear, and how much is learnt (Swersky, Snoek and
 Adams 2013, NIPS 26; Klein et al. 2017, AISTATS; Tiao et al. 2020, arXiv 2003.10865). Compared are values at
-one budget only, s = 1, whatever each trial has reached.
+one budget only, the largest that any trial has reached: further on, where nothing was seen, a process is
+as unsure of every configuration as of any other (Falkner, Klein and Hutter 2018, BOHB, ICML, model the
+largest budget that tells enough, for the same reason).
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from tunesmith.numeric.ehvi import tchebycheff
 from tunesmith.numeric.warp import Reach
 from tunesmith.record.fidelity import Fidelity
 from tunesmith.record.history import STATES, History
-from tunesmith.record.trial import COMPLETE
+from tunesmith.record.trial import COMPLETE, PAUSED, STOPPED
 from tunesmith.space.space import Space
 
 Floats = NDArray[np.float64]
@@ -31,7 +33,8 @@ Indices = NDArray[np.intp]
 
 ANCHORS = 5  # of the best rows, near which more are looked for
 
-_COMPLETE = STATES.index(COMPLETE)
+_COMPLETE, _STOPPED, _PAUSED = map(STATES.index, (COMPLETE, STOPPED, PAUSED))
+_HELD = 32
 _KEPT = 4
 _SLACK = 1.0 + 1e-9  # by which a product of floats may miss a budget
 
@@ -43,6 +46,19 @@ def partial(history: History) -> bool:
         return False
     rows = history.latest
     return bool(((history.states[rows] != _COMPLETE) & (history.steps[rows] > 0)).any())
+
+
+def unfinished(history: History, space: Space) -> Floats:
+    """The latest trials that were stopped or paused on their way (n, dims).
+
+    What they come to may never be seen, and a trial beside them would be stopped as well: they count as if
+    they still ran. Without that a process that is unsure of the end proposes the same corner over and over.
+    """
+    rows = history.latest
+    states = history.states[rows]
+    rows = rows[(states == _STOPPED) | (states == _PAUSED)][-_HELD:]
+    found: Floats = history.units(space)[rows]
+    return found
 
 
 class Observed(NamedTuple):
@@ -125,8 +141,11 @@ def loss_by_budget(manner: Manner = ALL, weights: tuple[float, ...] = ()) -> Qua
 
 
 class Horizon(NamedTuple):
-    """What trials may be expected to come to. `main`: the process; `rows` of the history, one a trial, with
-    their `units`, the `means` of their final losses, and `feasible`."""
+    """What trials may be expected to come to at the largest budget that any has reached.
+
+    `main`: the process; `rows` of the history, one a trial, with their `units`, the `means` of their losses
+    there, and `feasible`.
+    """
 
     main: Surrogate
     rows: Indices
@@ -142,12 +161,12 @@ class Horizon(NamedTuple):
 
     @property
     def best(self) -> float:
-        """The least final loss that is expected, of a feasible trial where there is one."""
+        """The least loss that is expected, of a feasible trial where there is one."""
         return float((self.means[self.feasible] if self.feasible.any() else self.means).min())
 
     def improvement(self, pending: Floats, normals: Floats, roughness: bool = True) -> Improvement:
-        """The logarithm of what is gained at the end, below the least loss that any trial is expected to
-        come to, or by a sample of what is pending (see `given`)."""
+        """The logarithm of what is gained below the least loss that any trial is expected to come to, or by
+        a sample of what is pending (see `given`)."""
         rough, samples = given(self.main, pending, normals, roughness)
         return Improvement(rough, np.minimum(self.best, samples.min(axis=0, initial=np.inf)))
 

@@ -178,7 +178,7 @@ def surrogate(history: History, space: Space, quantity: Quantity) -> Surrogate |
     kept = _kept(history, quantity, y, _MOST)
     units, rows, y = _units(history, space, quantity, rows)[kept], rows[kept], y[kept]
     embedding = _embedding(history, space, quantity)
-    tail = None if quantity.tail is None else np.ones(1)
+    tail = None if quantity.tail is None else quantity.tail(history).max(keepdims=True)
     process = gp.Posterior(embedding, gp.Data(units, y), fit.hyper, tail)
     return Surrogate(process, units, y, rows, fit.power)
 

@@ -71,7 +71,8 @@ class Home(NamedTuple):
 
 
 class Brackets(NamedTuple):
-    """All that are open. `turn`: how many were opened in the order that the scheduler gives."""
+    """All that are open. `turn`: how many were opened in the order that the scheduler gives; `created`: how
+    many trials there are."""
 
     shapes: tuple[Shape, ...]  # in the order in which they take turns
     eta: int
@@ -81,10 +82,26 @@ class Brackets(NamedTuple):
     homes: Table[Home] = Table()
     opened: int = 0
     turn: int = 0
+    created: int = 0
 
     def limited(self, n_trials: int | None) -> Brackets:
-        """With another total of trials."""
-        return self._replace(n_trials=n_trials)
+        """With another total of trials: first levels that it cannot fill any more are closed as they are."""
+        state = self._replace(n_trials=n_trials)
+        if n_trials is None:
+            return state
+        left = max(n_trials - self.created, 0)
+        for bracket in self.open:
+            if bracket.level:
+                continue
+            more = min(bracket.wanting, left)
+            left -= more
+            count = bracket.begun + more
+            if count == bracket.expected:
+                continue
+            index = next(i for i, one in enumerate(state.open) if one.key == bracket.key)
+            fewer = bracket._replace(shape=bracket.shape.of(count, self.eta), expected=count)
+            state = state._closed(index, fewer)
+        return state
 
     def shape(self, turn: int) -> Shape:
         """The shape whose turn it is; only after the first round `fresh` holds."""
@@ -93,6 +110,11 @@ class Brackets(NamedTuple):
 
     def told(self, trial: Trial) -> Brackets:
         """After something happened to a trial."""
+        newer = trial.number >= self.created
+        state = self._replace(created=trial.number + 1) if newer else self
+        return state._told(trial)
+
+    def _told(self, trial: Trial) -> Brackets:
         home = self.homes.get(trial.number)
         state = trial.state
         if home is None:

@@ -58,6 +58,7 @@ class ASHA(Scheduler[Ladder]):
             raise SettingError(
                 "asha with promotion must know the largest budget: give fidelity=ts.Fidelity('epoch', 1, 81)"
             )
+        check_end("asha", problem, high)
         limit = high if high is not None else low * eta**_MOST_RUNGS
         if low > limit:
             raise SettingError(f"asha's rungs run from low to high, got {low} > {limit}: give low= and high=")
@@ -81,6 +82,16 @@ class ASHA(Scheduler[Ladder]):
         if not self.promotion:
             return Start(state.budgets[-1] if len(state.budgets) <= _MOST_RUNGS else None)
         return state.promotion() or Start(state.budgets[0])
+
+
+def check_end(name: str, problem: Problem, high: float | None) -> None:
+    """Raises SettingError for budgets that go beyond the study's fidelity."""
+    fidelity = problem.fidelity
+    if fidelity is not None and high is not None and high > fidelity.high:
+        raise SettingError(
+            f"{name}'s high={high} is beyond the fidelity {fidelity.name!r}, which ends at {fidelity.high}: "
+            "leave high= out, or make the fidelity longer"
+        )
 
 
 def check_rungs(name: str, low: float | None, high: float | None, eta: int | None) -> None:

@@ -14,7 +14,7 @@ from tunesmith.record.trial import Trial
 from tunesmith.schedule._base import Scheduler
 from tunesmith.schedule._brackets import Brackets, Shape
 from tunesmith.schedule._rungs import used_up
-from tunesmith.schedule.asha import check_rungs
+from tunesmith.schedule.asha import check_end, check_rungs
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,7 @@ def bracket_rungs(
     high = high or (fidelity.high if fidelity else None)
     if high is None:
         raise SettingError(f"{name} must know the largest budget: give fidelity=ts.Fidelity('epoch', 1, 81)")
+    check_end(name, problem, high)
     low = low or (fidelity.low if fidelity else 1)
     eta = eta or (fidelity.eta if fidelity else 3)
     if low > high:

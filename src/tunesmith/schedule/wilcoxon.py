@@ -135,7 +135,8 @@ def _worse(
     ours = np.array([mine[at] for at in common])
     its = np.array([theirs[at] for at in common])
     with np.errstate(invalid="ignore"):
-        differences = np.nan_to_num(ours - its, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        gaps = np.where(np.isnan(ours), np.inf, ours) - np.where(np.isnan(its), np.inf, its)
+        differences = np.nan_to_num(gaps, nan=0.0, posinf=np.inf, neginf=-np.inf)  # two infinite ones: alike
         means = differences.mean(axis=0)
     if not (means > 0.0).all():
         return False

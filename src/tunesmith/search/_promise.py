@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.model.acquire import Effort
-from tunesmith.model.budgets import ANCHORS, Horizon, horizon, partial
+from tunesmith.model.budgets import ANCHORS, Horizon, horizon, partial, unfinished
 from tunesmith.model.region import region_of
 from tunesmith.model.surrogate import (
     Manner,
@@ -127,9 +127,11 @@ def _caution(bad: NDArray[np.bool_]) -> float:
 def _goal(history: History, ask: Ask, pending: Floats, settings: Settings) -> _Goal | None:
     manner = settings.manner
     objectives = history.losses.shape[1]
+    budgets = partial(history)
+    if budgets:
+        pending = np.concatenate([pending, unfinished(history, ask.space)])
     normals = ask.rng.generator("gp/pending").normal(size=(objectives, len(pending), settings.fantasies))
     weights: tuple[float, ...] = ()
-    budgets = partial(history)
     if objectives == 2 and not budgets:
         parts = [surrogate(history, ask.space, loss(k, manner)) for k in range(2)]
         known = [part for part in parts if part is not None]
