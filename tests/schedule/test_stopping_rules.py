@@ -144,6 +144,14 @@ def test_wilcoxon_never_stops_a_better_mean():
     assert STOP not in raced(ts.Wilcoxon(level=0.5), best, mine)[4:]
 
 
+def test_wilcoxon_stops_what_is_no_number():
+    """It is as bad as can be, as everywhere; two of them are alike."""
+    best = [0.3 + 0.1 / (k + 1) for k in range(30)]
+    assert STOP in raced(ts.Wilcoxon(), best, [math.nan] * 30)
+    assert STOP not in raced(ts.Wilcoxon(), [math.nan] * 30, [math.nan] * 30)
+    assert STOP not in raced(ts.Wilcoxon(), [math.nan] * 30, best)
+
+
 def test_wilcoxon_compares_folds_by_themselves():
     """Running means are what is reported; the race is on each fold's own value."""
     own_best, own_mine = [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0], [0.1, 1.1] * 4

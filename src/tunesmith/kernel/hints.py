@@ -20,13 +20,17 @@ class Hints:
 
     def ended(self, scheduler: Scheduler[Any], ledger: Ledger, number: int) -> None:
         """A scheduler that decides at reports has nothing to do where none are made."""
-        if self._idle or not scheduler.learns or scheduler.clones or ledger.trials[number].reports:
+        trial, fidelity = ledger.trials[number], ledger.problem.fidelity
+        whole = fidelity is not None and trial.budget is not None and trial.budget >= fidelity.high
+        called = whole and scheduler.pauses  # with all of it at once: what it returns is its only value
+        if self._idle or not scheduler.learns or scheduler.clones or trial.reports or called:
             return
         self._idle = True
         warnings.warn(
             f"trial {number} ended without a report, so the scheduler ({type(scheduler).__name__}) had "
-            "nothing to decide on: yield or trial.report what is measured, or give a scheduler with "
-            "promotion=True to have the objective called with each trial.budget",
+            "nothing to decide on: yield or trial.report what is measured, or give a scheduler that "
+            "pauses (such as ts.Hyperband(promotion=True), beside searcher=ts.BOHBSearcher()) to have the "
+            "objective called with each trial.budget",
             stacklevel=4,
         )
 

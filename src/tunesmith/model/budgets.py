@@ -1,4 +1,4 @@
-"""A loss over configurations and budgets, and what it is expected to be at the end.
+"""A loss over configurations and budgets, and what it is expected to be further on.
 
 Trials that were run a part of the way are rows (x, s) of one Gaussian process, s = log(step / low) /
 log(high / low) in [0, 1]: so what is cheap tells of what is dear, and how much is learnt (Swersky, Snoek and

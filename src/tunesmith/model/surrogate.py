@@ -48,7 +48,7 @@ class Quantity:
     scales. `length`: of a process that is not fitted, a dimension, over the root of their number. `merit`: by
     which of very many observations some are kept, less being better; None: by their targets. `trend`: whether
     the process has one. `tail`: what was observed depends on one number more, beside the row: its values in
-    [0, 1], of which 1 is where it is asked for.
+    [0, 1], of which the largest is where it is asked for.
     """
 
     name: Any  # a key: equal names are equal quantities

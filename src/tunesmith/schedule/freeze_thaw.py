@@ -59,7 +59,7 @@ class _State(NamedTuple):
 
 class _Offer(NamedTuple):
     """A trial to go on with; the logarithm of the improvement that it promises for each step to the end, and
-    the loss that is expected there."""
+    the loss that is expected of it."""
 
     value: float
     number: int
@@ -79,14 +79,14 @@ class _Offers(NamedTuple):
 class FreezeThaw(Scheduler[_State]):
     """Goes on with the trial, paused or new, from which most is expected for each further step.
 
-    Choose it for trainings that report on their way, where a step costs more than a decision; from five full
-    trainings on it needs the fewest steps (docs/benchmarks.md). A Gaussian process over configurations and
-    budgets, as in the searcher `gp`, says what each trial may come to at the end; compared are expected
-    improvements over the best expected end, divided by the steps that are missing. Early on it looks at many,
-    later it runs the most promising to their end; a curve that starts slowly is not held against a
-    configuration that resembles good ones. With `promotion` trials pause at each budget and any of them may
-    be taken up again (objectives that yield, or save checkpoints); without it a trial that promises less than
-    a new one is stopped. Several objectives are scalarised, in directions that take turns.
+    Choose it for trainings that report on their way, where a step costs more than a decision: it needs the
+    fewest steps (docs/benchmarks.md). A Gaussian process over configurations and budgets, as in the searcher
+    `gp`, says what each trial may come to at the largest budget that any has reached; compared are expected
+    improvements there, divided by the steps that are missing to the end. Early on it looks at many, later it
+    runs the most promising to their end; a curve that starts slowly is not held against a configuration that
+    resembles good ones. With `promotion` trials pause at each budget and any of them may be taken up again
+    (objectives that yield, or save checkpoints); without it a trial that promises less than a new one is
+    stopped. Several objectives are scalarised, in directions that take turns.
 
     A decision costs about 30 ms at 50 trials and 150 ms at 500, and does not grow from 800 observations on.
 
