@@ -21,10 +21,11 @@ class Hints:
     def ended(self, scheduler: Scheduler[Any], ledger: Ledger, number: int) -> None:
         """A scheduler that decides at reports has nothing to do where none are made."""
         trial, fidelity = ledger.trials[number], ledger.problem.fidelity
-        whole = fidelity is not None and trial.budget is not None and trial.budget >= fidelity.high
-        called = whole and scheduler.pauses  # with all of it at once: what it returns is its only value
-        if self._idle or not scheduler.learns or scheduler.clones or trial.reports or called:
+        if self._idle or not scheduler.learns or scheduler.clones or trial.reports:
             return
+        whole = fidelity is not None and trial.budget is not None and trial.budget >= fidelity.high
+        if whole and scheduler.pauses:
+            return  # it was called with all of it at once: what it returns is its only value
         self._idle = True
         warnings.warn(
             f"trial {number} ended without a report, so the scheduler ({type(scheduler).__name__}) had "

@@ -69,25 +69,21 @@ class Parking:
         """Keep a trial that was paused at `step`; close others, or even this one, to stay in the limit."""
         self._kept[number] = (step, live)
         del live
+        if self._limit.memory <= 0:
+            self.drop(number)  # none is to be kept, however little it takes
+            return
         while self._kept and self._full():
-            if self._limit.memory > 0:
-                collected = self._give_back()
-                if not self._full():
-                    return
-                held = self._measure()
-                self._drop_least()
-                give_back(collect=False)
-                if not collected and self._measure() >= held:
-                    return  # it lies in cycles, to be collected soon: closing others would not help
-            else:
-                self._drop_least()
+            collected = self._give_back()
+            if not self._full():
+                return
+            held = self._measure()
+            self.drop(min(self._kept, key=lambda kept: self._kept[kept][0]))
+            give_back(collect=False)
+            if not collected and self._measure() >= held:
+                return  # it lies in cycles, to be collected soon: closing others would not help
         if not self._kept:
-            if self._limit.memory > 0:
-                give_back()
+            give_back()
             self._settle()
-
-    def _drop_least(self) -> None:
-        self.drop(min(self._kept, key=lambda kept: self._kept[kept][0]))
 
     def drop(self, number: int) -> None:
         """Close a trial that is not needed any more, if it is here."""
@@ -108,8 +104,6 @@ class Parking:
 
     def _full(self) -> bool:
         limit, own = self._limit, self._own
-        if limit.memory <= 0:
-            return True  # none is to be kept, however little it takes
         return self._measure() - own.memory > limit.memory or self._device() - own.device > limit.device
 
     def _settle(self) -> None:
